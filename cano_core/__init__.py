@@ -1,0 +1,1 @@
+"""A compact engine for workflows that survive a crash."""

@@ -1,0 +1,1 @@
+"""Rows, logs and the stores that keep them."""
