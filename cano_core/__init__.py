@@ -1,1 +1,95 @@
-"""A compact engine for workflows that survive a crash."""
+"""A compact asyncio engine for finite-state workflows that survive a crash.
+
+Before each state's task runs, one row goes to an append-only log; after a crash the
+run goes on from its last row.
+
+    from cano_core import SQLiteCheckpointStore, Workflow
+
+    workflow = Workflow(checkpoint_store=SQLiteCheckpointStore("orders.db"))
+    workflow.register("Charge", charge).register("Ship", ship).add_exit_state("Done")
+    await workflow.start_or_resume("Charge", workflow_id="order-1")
+
+Knows nothing of testing. PYTEST_DONT_REWRITE
+"""
+
+from typing import TYPE_CHECKING
+
+from .checkpoints.memory import MemoryCheckpointStore
+from .checkpoints.row import CheckpointRow, Outcome, OutcomeStatus, RowKind
+from .checkpoints.store import (
+    CheckpointStore,
+    ListsRuns,
+    RemembersOutcomes,
+    remembers_outcomes,
+)
+from .codec import Codec
+from .context import RunContext
+from .errors import (
+    CanoError,
+    CheckpointStoreError,
+    ConfigurationError,
+    CorruptLogError,
+    ResourceError,
+    RetryExhaustedError,
+    RolledBackError,
+    RunConflictError,
+    RunExistsError,
+    RunNotFoundError,
+    TaskFailedError,
+    VersionMismatchError,
+)
+from .graph import Graph
+from .observers import Event, RecordingObserver, WorkflowObserver
+from .policy import Retry, TaskConfig
+from .states import State
+from .status import RunPhase, RunStatus
+from .workflow import Workflow
+
+if TYPE_CHECKING:
+    from .checkpoints.sqlite import SQLiteCheckpointStore
+
+__all__ = [
+    "CanoError",
+    "CheckpointRow",
+    "CheckpointStore",
+    "CheckpointStoreError",
+    "Codec",
+    "ConfigurationError",
+    "CorruptLogError",
+    "Event",
+    "Graph",
+    "ListsRuns",
+    "MemoryCheckpointStore",
+    "Outcome",
+    "OutcomeStatus",
+    "RecordingObserver",
+    "RemembersOutcomes",
+    "ResourceError",
+    "Retry",
+    "RetryExhaustedError",
+    "RolledBackError",
+    "RowKind",
+    "RunConflictError",
+    "RunContext",
+    "RunExistsError",
+    "RunNotFoundError",
+    "RunPhase",
+    "RunStatus",
+    "SQLiteCheckpointStore",
+    "State",
+    "TaskConfig",
+    "TaskFailedError",
+    "VersionMismatchError",
+    "Workflow",
+    "WorkflowObserver",
+    "remembers_outcomes",
+]
+
+
+def __getattr__(name: str) -> object:
+    # sqlite3 is loaded by those who use it.
+    if name == "SQLiteCheckpointStore":
+        from .checkpoints.sqlite import SQLiteCheckpointStore
+
+        return SQLiteCheckpointStore
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -33,7 +33,6 @@ import pluggy
 from .checkpoints.store import CheckpointStore
 
 if TYPE_CHECKING:
-    from .context import RunContext
     from .workflow import Workflow
 
 TaskCall: TypeAlias = "Callable[..., Awaitable[Any]]"

@@ -1,0 +1,180 @@
+"""How a run begins, goes on from its log, and is let go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+from .checkpoints.row import CheckpointRow, Outcome, OutcomeStatus, RowKind
+from .checkpoints.store import CheckpointStore
+from .codec import Codec
+from .definition import Definition
+from .errors import ConfigurationError, CorruptLogError, RolledBackError
+from .extension import run_wrappers
+from .handlers import ExitHandler, Handler
+from .log import RunLog
+from .observers import ObserverGroup
+from .replay import check_versions, replay
+from .resources import ResourceScope
+from .run import Run, encode_checked
+from .states import State, check_workflow_id
+
+if TYPE_CHECKING:
+    from .workflow import Workflow
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Launcher:
+    """Everything that the runs of one frozen workflow have in common.
+
+    Attributes:
+        workflow: for the plugins that are asked how to wrap a run.
+        definition: what its states do.
+        scope: its resources.
+        store: where logs are kept, or None.
+        observers: who is told, or None.
+        version: written into every row.
+        accepts_versions: versions of older rows that are accepted.
+        data_type: the declared type of a run's data, or None.
+        codec: reads and writes it, or None.
+    """
+
+    workflow: Workflow
+    definition: Definition
+    scope: ResourceScope
+    store: CheckpointStore | None
+    observers: ObserverGroup | None
+    version: int
+    accepts_versions: frozenset[int]
+    data_type: Any
+    codec: Codec[Any] | None
+
+    def first_snapshot(self, data: object) -> bytes | None:
+        """Encode the data that a fresh run starts with.
+
+        Raises:
+            ConfigurationError: it is missing, of another type, or can't be stored.
+        """
+        if self.codec is None:
+            if data is not None:
+                raise ConfigurationError(
+                    f"data {data!r} was given to a workflow that carries none: make "
+                    "it with Workflow(data=YourType)"
+                )
+            return None
+        wanted = getattr(self.data_type, "__name__", repr(self.data_type))
+        if data is None:
+            raise ConfigurationError(
+                f"this workflow carries {wanted}: start it with data={wanted}(...)"
+            )
+        if isinstance(self.data_type, type) and not isinstance(data, self.data_type):
+            raise ConfigurationError(f"data {data!r} is no {wanted}")
+        return encode_checked(self.codec, data, "a fresh run")
+
+    def new_run(self, workflow_id: str | None, snapshot: bytes | None) -> Run:
+        """Make a run that has not begun, wrapped as the plugins want it."""
+        if workflow_id is not None:
+            check_workflow_id(workflow_id)
+        table = self.definition.table
+        store = self.store
+        for wrapper in run_wrappers(self.workflow, workflow_id):
+            table = {
+                state: handler.wrapped(wrapper) for state, handler in table.items()
+            }
+            if store is not None:
+                store = wrapper.wrap_store(store)
+        tell = self.observers.tell if self.observers is not None else None
+        log = None
+        if store is not None and workflow_id is not None:
+            log = RunLog(store, workflow_id, self.version, tell)
+        return Run(
+            table=table,
+            workflow_id=workflow_id,
+            version=self.version,
+            tell=tell,
+            log=log,
+            codec=self.codec,
+            snapshot=snapshot,
+        )
+
+    async def continued(self, run: Run, workflow_id: str) -> State | None:
+        """Go on with a run that has a log or an outcome; None if it has neither."""
+        log = run.log
+        if log is None:
+            return None
+        rows = await log.load()
+        if not rows:
+            outcome = await log.outcome()
+            return None if outcome is None else _ended_at(self.definition, run, outcome)
+        check_versions(workflow_id, rows, self.version, self.accepts_versions)
+        position = replay(
+            workflow_id,
+            rows,
+            states=self.definition.graph.states,
+            exits=self.definition.graph.exits,
+        )
+        self._check_data(workflow_id, rows[position.entry])
+        handler = run.table[self.definition.by_label[position.label].state]
+        log.next_sequence = position.rows
+        run.re_enter(position)
+        if isinstance(handler, ExitHandler):
+            await handler.conclude(run, row=False)
+            return handler.state
+        await log.append(RowKind.RESUME, handler.label, handler.name)
+        return await self.drive(run, handler, resumed_after=position.rows - 1)
+
+    def _check_data(self, workflow_id: str, entry: CheckpointRow) -> None:
+        if self.codec is None:
+            return
+        try:
+            if entry.payload is None:
+                raise ValueError("the row has none")
+            self.codec.decode(entry.payload)
+        except Exception as error:
+            raise CorruptLogError(
+                workflow_id,
+                entry.sequence,
+                f"its data can't be read as {self.data_type!r}: {error}; if the type "
+                "has changed, raise the workflow's version",
+            ) from error
+
+    async def drive(
+        self, run: Run, handler: Handler, *, resumed_after: int | None = None
+    ) -> State:
+        """Run to an exit state, with the resources set up.
+
+        Args:
+            run: the run.
+            handler: where it begins or re-enters.
+            resumed_after: sequence of the last row that the run was resumed after.
+        """
+        tell = run.tell
+        if tell is not None:
+            tell("on_run_start", run.workflow_id)
+            if resumed_after is not None:
+                tell("on_resume", run.workflow_id, resumed_after)
+        try:
+            await self.scope.acquire()
+            try:
+                return await run.drive(run.table[handler.state])
+            finally:
+                await self.scope.release()
+        finally:
+            if tell is not None:
+                tell("on_run_end", run.workflow_id, run.outcome)
+
+
+def _ended_at(definition: Definition, run: Run, outcome: Outcome) -> State:
+    if outcome.status is OutcomeStatus.ROLLED_BACK:
+        raise RolledBackError(
+            f"{run.described} failed at {outcome.state!r} and was rolled back; the "
+            "store's clear() frees the id"
+        )
+    handler = definition.by_label.get(outcome.state)
+    if handler is None:
+        raise ConfigurationError(
+            f"{run.described} finished at {outcome.state!r}, which this workflow does "
+            "not know; add the exit state again"
+        )
+    return handler.state

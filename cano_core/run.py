@@ -1,0 +1,205 @@
+"""One run: the loop, and everything that only this run knows."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, final
+
+from .checkpoints.row import Outcome, RowKind
+from .codec import Codec
+from .context import encode_memo
+from .errors import CanoError, ConfigurationError
+from .handlers import Handler
+from .log import RunLog
+from .replay import PATH_LENGTH, Position
+from .states import State
+
+Tell: TypeAlias = Callable[..., None]
+"""Tells every observer: ``tell(hook, *arguments)``."""
+
+
+@final
+class Visit:
+    """The n-th time that a run is in a state.
+
+    Attributes:
+        state: the state, as registered.
+        label: its label.
+        number: n, from 1.
+        resumes: how many times this visit was resumed.
+        memos: encoded results of its finished `RunContext.once` calls, by name.
+        re_entered: True if its entry row was written by an earlier process.
+    """
+
+    __slots__ = ("label", "memos", "number", "re_entered", "resumes", "state")
+
+    def __init__(self, state: State, label: str, number: int) -> None:
+        self.state = state
+        self.label = label
+        self.number = number
+        self.resumes = 0
+        self.memos: dict[str, bytes] = {}
+        self.re_entered = False
+
+
+@final
+class Run:
+    """One execution of a workflow, from a fresh start or from a log's position.
+
+    Args:
+        table: the handler of every state.
+        workflow_id: the run's id, or None.
+        version: the workflow's version.
+        tell: tells the observers; None if there are none.
+        log: where rows go; None for a run without a store.
+        codec: reads and writes the run's data; None if it carries none.
+        snapshot: the data as of the next entry row, encoded.
+
+    Attributes:
+        halt: once set, the error with which the run stops at the next boundary.
+        exit: the exit state, once reached.
+        outcome: the run's outcome, once reached.
+        path: labels entered, the last thousand.
+    """
+
+    def __init__(
+        self,
+        *,
+        table: Mapping[State, Handler],
+        workflow_id: str | None,
+        version: int,
+        tell: Tell | None,
+        log: RunLog | None,
+        codec: Codec[Any] | None,
+        snapshot: bytes | None,
+    ) -> None:
+        self.table = table
+        self.workflow_id = workflow_id
+        self.version = version
+        self.tell = tell
+        self.log = log
+        self.snapshot = snapshot
+        self.halt: CanoError | None = None
+        self.exit: State | None = None
+        self.outcome: Outcome | None = None
+        self.path: deque[str] = deque(maxlen=PATH_LENGTH)
+        self._codec = codec
+        self._visits: Counter[str] = Counter()
+        self._made_up_id: str | None = None
+        self._re_entry: Position | None = None
+
+    @property
+    def id(self) -> str:
+        """The workflow id, made up if the run was given none."""
+        if self.workflow_id is not None:
+            return self.workflow_id
+        if self._made_up_id is None:
+            self._made_up_id = str(uuid.uuid4())
+        return self._made_up_id
+
+    @property
+    def described(self) -> str:
+        """The run as messages name it."""
+        return "a run without id" if self.workflow_id is None else f"run {self.id!r}"
+
+    @property
+    def described_path(self) -> str:
+        """The path as messages show it: its last twenty labels."""
+        shown = list(self.path)[-20:]
+        dots = "… > " if len(self.path) > len(shown) else ""
+        return dots + " > ".join(shown)
+
+    def re_enter(self, position: Position) -> None:
+        """Take over from a log: the next visit is the one it ended in."""
+        self.path = position.path
+        self.path.pop()
+        self._visits = position.visits
+        self._visits[position.label] -= 1
+        self._re_entry = position
+        self.snapshot = position.payload
+
+    async def drive(self, handler: Handler) -> State:
+        """Run from a state to an exit state, and return it."""
+        following: Handler | None = handler
+        while following is not None:
+            following = await following.execute(self)
+        if self.exit is None:
+            raise ConfigurationError(f"{self.described} ended without an exit state")
+        return self.exit
+
+    def begin_visit(self, handler: Handler) -> Visit:
+        """Count a visit and tell the observers; its row is not yet written."""
+        label = handler.label
+        self.path.append(label)
+        self._visits[label] = number = self._visits[label] + 1
+        visit = Visit(handler.state, label, number)
+        if self._re_entry is not None:
+            visit.resumes = self._re_entry.resumes
+            visit.memos = self._re_entry.memos
+            visit.re_entered = True
+            self._re_entry = None
+        if self.tell is not None:
+            self.tell("on_state_enter", self.workflow_id, label)
+        return visit
+
+    async def record_entry(self, handler: Handler) -> None:
+        """Write a state's entry row."""
+        if self.log is not None:
+            await self.log.append(
+                RowKind.STATE_ENTRY, handler.label, handler.name, self.snapshot
+            )
+
+    async def record_memo(self, visit: Visit, name: str, result: bytes) -> None:
+        """Make the result of a `RunContext.once` call durable."""
+        if self.log is not None:
+            await self.log.append(
+                RowKind.MEMO,
+                visit.label,
+                self.table[visit.state].name,
+                encode_memo(name, result),
+            )
+        visit.memos[name] = result
+
+    def decode_data(self) -> Any:
+        """Return the run's data, afresh, as of the entry of the present state.
+
+        Raises:
+            ConfigurationError: the workflow carries none.
+        """
+        if self._codec is None or self.snapshot is None:
+            raise ConfigurationError(
+                f"{self.described} carries no data: make the workflow with "
+                "Workflow(data=YourType) and start it with data="
+            )
+        return self._codec.decode(self.snapshot)
+
+    def encode_data(self, value: object) -> bytes:
+        """Return the bytes that the next entry row stores for a value.
+
+        Raises:
+            ConfigurationError: the workflow carries no data, or this can't be stored.
+        """
+        if self._codec is None:
+            raise ConfigurationError(
+                f"{self.described} carries no data: make the workflow with "
+                "Workflow(data=YourType)"
+            )
+        return encode_checked(self._codec, value, self.described)
+
+
+def encode_checked(codec: Codec[Any], value: object, where: str) -> bytes:
+    """Encode a run's data, and see that it can be read back.
+
+    Raises:
+        ConfigurationError: it can't.
+    """
+    try:
+        payload = codec.encode(value)
+        codec.decode(payload)
+    except Exception as error:
+        raise ConfigurationError(
+            f"{where}: data {value!r} can't be stored: {type(error).__name__}: {error}"
+        ) from error
+    return payload

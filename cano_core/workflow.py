@@ -1,0 +1,369 @@
+"""The definition of a workflow, and the calls that start, resume and look at runs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar, final
+
+from .binding import entry_point, task_name
+from .checkpoints.row import Outcome
+from .checkpoints.store import CheckpointStore, remembers_outcomes
+from .codec import Codec, codec_for
+from .definition import Definition, Registration, define
+from .errors import (
+    ConfigurationError,
+    RunConflictError,
+    RunExistsError,
+    RunNotFoundError,
+)
+from .graph import Graph
+from .launch import Launcher
+from .log import RunLog
+from .observers import ObserverGroup, WorkflowObserver
+from .policy import TaskConfig
+from .resources import ResourceScope
+from .states import State, check_workflow_id, label_of
+from .status import RunStatus, status_of
+
+Task = TypeVar("Task")
+
+
+@final
+class Workflow:
+    """A finite-state workflow whose runs survive a crash.
+
+    Register a task for each state; the task returns the next state, until one of the
+    exit states is reached. With a checkpoint store, a row is written before each
+    task runs, and a run that was interrupted goes on from its last row.
+
+    One object may run many times and concurrently. Its definition freezes at the
+    first run.
+
+    Args:
+        resources: what tasks get by parameter name.
+        checkpoint_store: where logs are kept; None for runs that need not survive.
+        observers: told what runs do.
+        version: written into every row.
+        accepts_versions: versions of older rows that this definition can go on from.
+        data: type of the one value that a run carries durably (a dataclass, msgspec
+            Struct, pydantic model or standard type), or a `Codec`.
+
+    Raises:
+        ConfigurationError: an argument can't be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        resources: Mapping[str, object] | None = None,
+        checkpoint_store: CheckpointStore | None = None,
+        observers: Sequence[WorkflowObserver] = (),
+        version: int = 0,
+        accepts_versions: Collection[int] = (),
+        data: Any = None,
+    ) -> None:
+        if checkpoint_store is not None:
+            _check_store(checkpoint_store)
+        self._resources = dict(resources or {})
+        self._scope = ResourceScope(self._resources)
+        self._store = checkpoint_store
+        self._observers = ObserverGroup(observers) if observers else None
+        self._version = version
+        self._accepts_versions = frozenset(accepts_versions)
+        self._data_type = data
+        self._codec: Codec[Any] | None = None if data is None else codec_for(data)
+        self._registrations: list[Registration] = []
+        self._exits: list[State] = []
+        self._launcher: Launcher | None = None
+
+    # Definition
+
+    def register(
+        self, state: State, task: object, *, config: TaskConfig | None = None
+    ) -> Workflow:
+        """Give a state its task.
+
+        Args:
+            state: an Enum member or a string.
+            task: an async function, or an object with an async ``run`` method and
+                optionally ``name`` and ``config``.
+            config: how the task is run; wins over the task's own ``config``.
+
+        Returns:
+            The workflow, for chaining.
+
+        Raises:
+            ConfigurationError: the state is taken, its label is another state's, or
+                this is no task; or the workflow has run already.
+        """
+        label = self._new_label(state)
+        entry_point(task)
+        self._registrations.append(
+            Registration(state, label, task, config or _own_config(task))
+        )
+        return self
+
+    def task(
+        self, state: State, *, config: TaskConfig | None = None
+    ) -> Callable[[Task], Task]:
+        """Register the decorated task for a state."""
+
+        def register(task: Task) -> Task:
+            self.register(state, task, config=config)
+            return task
+
+        return register
+
+    def add_exit_state(self, state: State) -> Workflow:
+        """Let runs end in a state; adding it twice is fine."""
+        if state not in self._exits:
+            self._new_label(state)
+            self._exits.append(state)
+        return self
+
+    def add_exit_states(self, *states: State) -> Workflow:
+        """Let runs end in any of these states."""
+        for state in states:
+            self.add_exit_state(state)
+        return self
+
+    def validate(self, start: State | None = None) -> None:
+        """Check the whole definition.
+
+        Args:
+            start: also check that this is a state, and warn of states that no
+                declared transition leads to from there.
+
+        Raises:
+            ConfigurationError: lists every problem found.
+        """
+        definition = self._defined()
+        if start is not None:
+            label = definition.handler(start).label
+            for lost in definition.graph.unreachable_from(label):
+                warnings.warn(
+                    f"no declared transition leads from {label!r} to {lost!r}; keep "
+                    "it if old logs may still need it",
+                    stacklevel=2,
+                )
+
+    @property
+    def graph(self) -> Graph:
+        """The states and their declared transitions, as labels.
+
+        Raises:
+            ConfigurationError: the definition is not valid.
+        """
+        return self._defined().graph
+
+    # Runs
+
+    async def orchestrate(
+        self, start: State, *, workflow_id: str | None = None, data: Any = None
+    ) -> State:
+        """Run from a state to an exit state.
+
+        Args:
+            start: the first state.
+            workflow_id: names the run; needed with a checkpoint store.
+            data: the run's first data, if the workflow carries any.
+
+        Returns:
+            The exit state.
+
+        Raises:
+            ConfigurationError: the definition or the call is wrong; nothing ran.
+            RunExistsError: the id has a log or an outcome.
+            TaskFailedError: a task failed for good; the run can be resumed.
+            RunConflictError: another process has taken the run over.
+            CheckpointStoreError: the store failed; the run can be resumed.
+            ResourceError: a resource could not be set up; nothing ran.
+        """
+        launcher = self._frozen()
+        if self._store is not None and workflow_id is None:
+            raise ConfigurationError(
+                "a workflow with a checkpoint store needs a name for each run: "
+                "orchestrate(..., workflow_id=...)"
+            )
+        first = launcher.definition.handler(start)
+        run = launcher.new_run(workflow_id, launcher.first_snapshot(data))
+        try:
+            return await launcher.drive(run, first)
+        except RunConflictError as conflict:
+            if run.log is None or run.log.next_sequence:
+                raise
+            raise RunExistsError(
+                f"run {workflow_id!r} exists already, interrupted or finished; "
+                f"resume_from({workflow_id!r}) goes on with it, start_or_resume does "
+                "what is right in either case, and the store's clear() frees the id"
+            ) from conflict
+
+    async def resume_from(self, workflow_id: str) -> State:
+        """Go on with an interrupted run, from the state that it was in.
+
+        Returns:
+            The exit state; at once if the run has finished.
+
+        Raises:
+            ConfigurationError: the workflow has no checkpoint store, or is not valid.
+            RunNotFoundError: there is neither a log nor an outcome.
+            VersionMismatchError: a row's version is not accepted.
+            CorruptLogError: the log breaks its rules, or names an unknown state.
+            RolledBackError: the run was rolled back.
+            RunConflictError: another process has claimed the run.
+            TaskFailedError: a task failed for good; the run can be resumed.
+            CheckpointStoreError: the store failed; the run can be resumed.
+        """
+        launcher = self._frozen()
+        self._need_store("resume_from")
+        run = launcher.new_run(check_workflow_id(workflow_id), None)
+        ended = await launcher.continued(run, workflow_id)
+        if ended is not None:
+            return ended
+        raise RunNotFoundError(
+            f"run {workflow_id!r} has neither a log nor an outcome in "
+            f"{type(self._store).__name__}: it never started, or its store forgot it"
+        )
+
+    async def start_or_resume(
+        self, start: State, *, workflow_id: str, data: Any = None
+    ) -> State:
+        """Start a run, go on with it, or return how it ended: what a restart calls.
+
+        With a store that does not remember outcomes, a finished run starts afresh.
+
+        Returns:
+            The exit state.
+
+        Raises:
+            CanoError: as `orchestrate` and `resume_from`, but never
+                `RunExistsError` or `RunNotFoundError`.
+        """
+        launcher = self._frozen()
+        self._need_store("start_or_resume")
+        first = launcher.definition.handler(start)
+        snapshot = launcher.first_snapshot(data)
+        run = launcher.new_run(check_workflow_id(workflow_id), None)
+        ended = await launcher.continued(run, workflow_id)
+        if ended is not None:
+            return ended
+        run.snapshot = snapshot
+        return await launcher.drive(run, first)
+
+    async def status(self, workflow_id: str) -> RunStatus:
+        """Say where a run stands, without touching it.
+
+        A store that does not remember outcomes can't tell a finished run from one
+        that never started; the phase is then `RunPhase.UNKNOWN`.
+
+        Raises:
+            ConfigurationError: the workflow has no checkpoint store.
+            CheckpointStoreError: the store failed.
+        """
+        store = self._need_store("status")
+        log = RunLog(store, check_workflow_id(workflow_id), self._version, None)
+        rows = await log.load()
+        return status_of(
+            rows,
+            None if rows else await log.outcome(),
+            exits=frozenset(map(label_of, self._exits)),
+            remembered=remembers_outcomes(store),
+        )
+
+    async def outcome(self, workflow_id: str) -> Outcome | None:
+        """Return what the store remembers of a run that has ended; None if it has not.
+
+        Raises:
+            ConfigurationError: there is no store, or it remembers no outcomes.
+            CheckpointStoreError: the store failed.
+        """
+        store = self._need_store("outcome")
+        if not remembers_outcomes(store):
+            raise ConfigurationError(
+                f"{type(store).__name__} does not remember outcomes: it has no "
+                "finish and outcome methods"
+            )
+        return await RunLog(
+            store, check_workflow_id(workflow_id), self._version, None
+        ).outcome()
+
+    # Inside
+
+    def _new_label(self, state: State) -> str:
+        if self._launcher is not None:
+            raise ConfigurationError(
+                f"state {state!r} comes too late: the workflow has run already, and "
+                "its definition is frozen"
+            )
+        label = label_of(state)
+        taken = {each.label: each.state for each in self._registrations}
+        taken |= {label_of(each): each for each in self._exits}
+        if label in taken:
+            other = taken[label]
+            raise ConfigurationError(
+                f"state {state!r} is registered already"
+                if other == state
+                else f"states {other!r} and {state!r} have the same label {label!r}, "
+                "which is what the log knows them by; rename one"
+            )
+        return label
+
+    def _defined(self) -> Definition:
+        if self._launcher is not None:
+            return self._launcher.definition
+        return define(
+            self._registrations,
+            self._exits,
+            resources=self._resources,
+            values=self._scope.values,
+            data_type=self._data_type,
+        )
+
+    def _frozen(self) -> Launcher:
+        if self._launcher is None:
+            self._launcher = Launcher(
+                workflow=self,
+                definition=self._defined(),
+                scope=self._scope,
+                store=self._store,
+                observers=self._observers,
+                version=self._version,
+                accepts_versions=self._accepts_versions,
+                data_type=self._data_type,
+                codec=self._codec,
+            )
+        return self._launcher
+
+    def _need_store(self, call: str) -> CheckpointStore:
+        if self._store is None:
+            raise ConfigurationError(
+                f"{call} needs a log: make the workflow with "
+                "Workflow(checkpoint_store=...)"
+            )
+        return self._store
+
+
+def _check_store(store: object) -> None:
+    missing = [
+        name
+        for name in ("append", "load_run", "clear")
+        if not callable(getattr(store, name, None))
+    ]
+    if missing:
+        raise ConfigurationError(
+            f"checkpoint_store={store!r} is no store: it has no {', '.join(missing)}"
+        )
+
+
+def _own_config(task: object) -> TaskConfig:
+    own = getattr(task, "config", None)
+    if callable(own):
+        own = own()
+    if own is None:
+        return TaskConfig()
+    if not isinstance(own, TaskConfig):
+        raise ConfigurationError(
+            f"task {task_name(task)!r}: its config is {own!r}, not a TaskConfig"
+        )
+    return own
