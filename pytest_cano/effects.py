@@ -1,0 +1,47 @@
+"""Effects: what a program did to the outside world, and how they are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import final
+
+from .schedule import CrashPoint
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One call that reached the outside world.
+
+    Attributes:
+        name: of the call.
+        identity: name and arguments without the key: ``charge('order-1', 42)``.
+        key: the idempotency key as text, or None.
+        life: number of the life that made it.
+        point: the crash point right after it; None outside every state's task.
+        location: where in the program: ``shop/checkout.py:31 in process``.
+    """
+
+    name: str
+    identity: str
+    key: str | None
+    life: int
+    point: CrashPoint | None
+    location: str
+
+
+def count_effects(effects: Iterable[Effect]) -> dict[str, int]:
+    """Count each identity: its distinct keys, and its calls without a key."""
+    keyless: dict[str, int] = {}
+    keys: dict[str, set[str]] = {}
+    for effect in effects:
+        keyless.setdefault(effect.identity, 0)
+        if effect.key is None:
+            keyless[effect.identity] += 1
+        else:
+            keys.setdefault(effect.identity, set()).add(effect.key)
+    return {
+        identity: count + len(keys.get(identity, ()))
+        for identity, count in keyless.items()
+    }

@@ -1,0 +1,154 @@
+"""Crash points, faults and schedules: pure values with one text form each.
+
+    CrashPoint  Process@end   Process@effect:3#2   2:Process@end   "odd @ label"@end
+    Fault       Process@end   Process@end=raise
+    Schedule    Process@end > Process@start
+
+The text is the value: ``parse`` of ``str(value)`` is the value again. What selects
+several points at once is in `pytest_cano.selectors`; nothing here touches a store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import final
+
+from .moments import MOMENTS
+from .notation import ENDINGS, Part, SelectorError, moments, quote, split
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CrashPoint:
+    """One moment at which a life can end.
+
+    Attributes:
+        state: label of the state.
+        moment: name of the moment, one of `MOMENTS`.
+        index: the K of ``effect:K`` and ``memo:K``, from 1; None for the others.
+        visit: the how-many-th time the run is in that state, from 1.
+        run: the how-many-th run of the program, from 1.
+    """
+
+    state: str
+    moment: str
+    index: int | None = None
+    visit: int = 1
+    run: int = 1
+
+    def __post_init__(self) -> None:
+        moment = MOMENTS.get(self.moment)
+        if moment is None:
+            raise ValueError(f"there is no moment {self.moment!r} ({moments()})")
+        if moment.indexed != (self.index is not None):
+            raise ValueError(f"the moment is written {moment.usage!r}")
+        if min(self.index or 1, self.visit, self.run) < 1:
+            raise ValueError("runs, visits and K are counted from 1")
+
+    def __str__(self) -> str:
+        run = f"{self.run}:" if self.run != 1 else ""
+        visit = f"#{self.visit}" if self.visit != 1 else ""
+        return f"{run}{quote(self.state)}@{self.step}{visit}"
+
+    @property
+    def step(self) -> str:
+        """The moment with its index: ``end``, ``effect:2``."""
+        return self.moment if self.index is None else f"{self.moment}:{self.index}"
+
+    @property
+    def phrase(self) -> str:
+        """What a timeline says about a life that ended here."""
+        return MOMENTS[self.moment].phrase.format(index=self.index)
+
+    @classmethod
+    def parse(cls, text: str) -> CrashPoint:
+        """Read a crash point that is written out in full.
+
+        Raises:
+            SelectorError: it is none; the message says why.
+        """
+        part = Part.parse(text)
+        if part.kind is not None:
+            raise SelectorError(f"{text!r}: a crash point has no '={part.kind}'")
+        return cls.of(part)
+
+    @classmethod
+    def of(cls, part: Part) -> CrashPoint:
+        """Return the one point that a part of a text names.
+
+        Raises:
+            SelectorError: it leaves something open.
+        """
+        if part.state is None or part.moment is None or not part.complete:
+            raise SelectorError(
+                f"{part.text!r} is no crash point: write STATE@MOMENT, with one of "
+                f"the moments {moments()}"
+            )
+        return cls(part.state, part.moment, part.index, part.visit or 1, part.run or 1)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What happens at a point.
+
+    Attributes:
+        point: where.
+        kind: what, one of `pytest_cano.notation.ENDINGS`.
+    """
+
+    point: CrashPoint
+    kind: str = "raise"
+
+    def __post_init__(self) -> None:
+        if self.kind not in ENDINGS:
+            raise ValueError(f"there is no ending {self.kind!r} ({', '.join(ENDINGS)})")
+
+    def __str__(self) -> str:
+        return str(self.point) if self.kind == "raise" else f"{self.point}={self.kind}"
+
+    @classmethod
+    def parse(cls, text: str) -> Fault:
+        """Read a fault.
+
+        Raises:
+            SelectorError: it is none; the message says why.
+        """
+        part = Part.parse(text)
+        return cls(CrashPoint.of(part), part.kind or "raise")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The faults of successive lives; the life after the last one has none."""
+
+    faults: tuple[Fault, ...]
+
+    def __str__(self) -> str:
+        return " > ".join(map(str, self.faults))
+
+    @classmethod
+    def parse(cls, text: str) -> Schedule:
+        """Read a schedule.
+
+        Raises:
+            SelectorError: it is none; the message says why.
+        """
+        return cls(tuple(map(Fault.parse, split(text, ">"))))
+
+    @classmethod
+    def of(cls, *points: CrashPoint) -> Schedule:
+        """Return the schedule that crashes at these points, life after life."""
+        return cls(tuple(map(Fault, points)))
+
+    def relabelled(self, label: Callable[[str], str]) -> Schedule:
+        """Return the same schedule with every state's label passed through."""
+        return Schedule(
+            tuple(
+                replace(fault, point=replace(point, state=label(point.state)))
+                for fault in self.faults
+                for point in (fault.point,)
+            )
+        )

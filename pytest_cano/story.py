@@ -1,0 +1,194 @@
+"""What was observed of a schedule, and what is to be said about it: plain values.
+
+A story holds everything that oracles and reports need; neither runs anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, Self, TypeAlias, final
+
+from cano_core.checkpoints.row import CheckpointRow
+
+from .effects import Effect
+from .schedule import CrashPoint, Schedule
+
+
+class Verdict(StrEnum):
+    """What can be said of a schedule: the one table of verdicts."""
+
+    meaning: str
+
+    def __new__(cls, name: str, meaning: str) -> Self:
+        """Make the member a string that carries its meaning."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.meaning = meaning
+        return member
+
+    NOT_FIRED = "NOT_FIRED", "the planned crash was never reached, so nothing is proved"
+    STUCK = "STUCK", "no undisturbed restart brings the run to its end"
+    DUPLICATED = "DUPLICATED", "an effect happened more often than undisturbed"
+    LOST = "LOST", "an effect happened less often than undisturbed"
+    DIVERGED = "DIVERGED", "another exit state, other observations or a failed test"
+    RERAN = "RERAN", "a visit ran again that the log had already passed"
+    BAD_LOG = "BAD_LOG", "the log broke its rules, or was not what had been appended"
+    FLAKY_BASELINE = "FLAKY_BASELINE", "two undisturbed runs differ"
+    PASS = "PASS", "the outside world can't tell the difference"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What an oracle has to say against a schedule.
+
+    Attributes:
+        verdict: the oracle's verdict.
+        message: one line: what happened.
+        details: further lines, if any.
+    """
+
+    verdict: Verdict
+    message: str
+    details: tuple[str, ...] = ()
+
+
+Ending: TypeAlias = Literal["crashed", "returned", "failed", "skipped"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LifeStory:
+    """One life, as it went.
+
+    Attributes:
+        number: of the life, from 1.
+        ended: how the program ended.
+        path: for each run the way it took: ``resumed at Process > Done``.
+        crashed_at: where it crashed, if it did.
+        failure: text of the program's failure, the line that names it last.
+        notes: what leftover code tried after the life's end, and the like.
+        extra: whether this is the extra start of a finished program.
+    """
+
+    number: int
+    ended: Ending
+    path: tuple[str, ...] = ()
+    crashed_at: CrashPoint | None = None
+    failure: str = ""
+    notes: tuple[str, ...] = ()
+    extra: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """One run of a visit's task; the attempts of a retry are one run.
+
+    Attributes:
+        run: ordinal of the run.
+        state: label.
+        visit: of that state.
+        life: number of the life.
+        ended: how: its task returned, was interrupted (failed or was cancelled while
+            the life went on), or the life crashed.
+    """
+
+    run: int
+    state: str
+    visit: int
+    life: int
+    ended: Literal["returned", "interrupted", "crashed"] = "returned"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A log that was read back otherwise than it had been written.
+
+    Attributes:
+        life: number of the life that read it.
+        expected: the rows that had been appended.
+        found: the rows that the store gave.
+        finished: whether the run had been finished before.
+    """
+
+    life: int
+    expected: tuple[CheckpointRow, ...]
+    found: tuple[CheckpointRow, ...]
+    finished: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RunStory:
+    """One run, over all lives.
+
+    Attributes:
+        run: its ordinal.
+        workflow_id: its id; None for a run without a store.
+        exit: label of the exit state that it reached, or None.
+        logs: the rows of its log; one log for every fresh start.
+        extra_rows: rows that the extra start appended.
+        loads: logs that were read back otherwise than written.
+        transitions: declared transitions by label; None where all are legal.
+        remembers: whether its store remembers outcomes.
+        current: the (state, visit) that was current at each crash.
+    """
+
+    run: int
+    workflow_id: str | None
+    exit: str | None
+    logs: tuple[tuple[CheckpointRow, ...], ...] = ()
+    extra_rows: tuple[CheckpointRow, ...] = ()
+    loads: tuple[Load, ...] = ()
+    transitions: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
+    remembers: bool = True
+    current: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def stored(self) -> bool:
+        """Whether the run has a store."""
+        return self.workflow_id is not None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything that was observed of one schedule, or of a baseline.
+
+    Attributes:
+        schedule: what was planned; None for a baseline.
+        lives: every life; an extra start last.
+        runs: every run, by ordinal.
+        effects: every effect, that of an extra start too; ignored ones left out.
+        task_runs: every run of a task, that of an extra start too.
+        observations: of the last judged life, as texts.
+        points: every crash point that was met, in order.
+        hints: what the program's author may want to change.
+        duration: in seconds.
+        unreached: the planned fault that was never reached, if one was not.
+    """
+
+    schedule: Schedule | None
+    lives: tuple[LifeStory, ...]
+    runs: Mapping[int, RunStory] = field(default_factory=dict)
+    effects: tuple[Effect, ...] = ()
+    task_runs: tuple[TaskRun, ...] = ()
+    observations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    points: tuple[CrashPoint, ...] = ()
+    hints: tuple[str, ...] = ()
+    duration: float = 0.0
+    unreached: CrashPoint | None = None
+
+    @property
+    def judged(self) -> LifeStory:
+        """The last life that is judged."""
+        return [life for life in self.lives if not life.extra][-1]
+
+    @property
+    def extra(self) -> LifeStory | None:
+        """The extra start, if there was one."""
+        return self.lives[-1] if self.lives[-1].extra else None

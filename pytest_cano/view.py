@@ -1,0 +1,58 @@
+"""What a program sees of its world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import final
+
+from cano_core.checkpoints.store import CheckpointStore
+
+from .ledger import EffectLedger
+from .life import Life
+
+
+@final
+class WorldView:
+    """What ``program(world)`` is given, anew for every life.
+
+    Args:
+        life: the life.
+        open_store: opens the checkpoint store on this world's disk.
+
+    Attributes:
+        ledger: the outside world.
+        disk: the directory that survives restarts.
+        workflow_id: the same id in every life.
+        life: number of the life, from 1.
+    """
+
+    def __init__(self, life: Life, open_store: Callable[[], CheckpointStore]) -> None:
+        self.ledger = EffectLedger(life)
+        self.disk: Path = life.world.disk
+        self.workflow_id: str = life.world.workflow_id
+        self.life: int = life.number
+        self._life = life
+        self._open_store = open_store
+        self._store: CheckpointStore | None = None
+
+    @property
+    def store(self) -> CheckpointStore:
+        """The checkpoint store on this world's disk; opened when first asked for."""
+        raise NotImplementedError
+
+    def observe(self, name: str, value: object) -> None:
+        """Record something that must be the same as in the undisturbed run."""
+        self._life.observe(name, value)
+
+    def normalise(self, function: Callable[[object], object]) -> None:
+        """Pass every argument and observation through a function before comparing.
+
+        It is given each argument and each observed value, and returns what stands
+        for it.
+        """
+        self._life.normalise(function)
+
+    def close(self) -> None:
+        """Close the store, if it was opened here and not kept in the world."""
+        raise NotImplementedError
