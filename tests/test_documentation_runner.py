@@ -200,6 +200,39 @@ $ pytest -q
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "program", "told"),
+    [
+        ("stock.py", "raise SystemExit('out of stock')", "out of stock"),
+        ("test_it.py", "def test_it():\n    assert 1 == 2", "1 failed"),
+    ],
+)
+def test_a_program_in_a_file_that_no_other_block_uses_is_run(
+    problems, name: str, program: str, told: str
+):
+    (message,) = problems(
+        f"<!-- file: {name} -->\n```python\n{program}\n```\n\n```python\npass\n```\n"
+    )
+
+    assert told in message
+
+
+def test_a_program_in_a_file_is_not_run_again_where_another_block_uses_it(problems):
+    assert not problems(
+        """\
+        <!-- file: stock.py -->
+        ```python
+        raise SystemExit(3)
+        ```
+
+        <!-- run: exit 3 -->
+        ```console
+        $ python stock.py
+        ```
+        """
+    )
+
+
 def test_commands_meet_the_examples(problems):
     assert not problems("```console\n$ python examples/hello.py\nhello\n```\n")
 

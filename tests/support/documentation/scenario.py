@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ TEST_BLOCK = re.compile(
     r"^(import pytest|from pytest|class Test)|^\s*(async )?def test_|@pytest\.",
     re.MULTILINE,
 )
+BARE_PYTEST = re.compile(r"^\$ pytest(?!.*\.py)", re.MULTILINE)
 PROMPT = "$ "
 
 
@@ -38,12 +40,13 @@ def check(markdown: str, directory: Path, examples: Path) -> list[Problem]:
         examples: The directory that commands name `examples/`.
     """
     problems: list[Problem] = []
-    scenario = _Scenario(directory / "scenario-1", examples)
-    for count, block in enumerate(parse(markdown), start=2):
-        if "new scenario" in block.directives:
-            scenario = _Scenario(directory / f"scenario-{count}", examples)
-        problems += scenario.perform(block)
-    return problems
+    for count, blocks in enumerate(_by_scenario(parse(markdown)), start=1):
+        scenario = _Scenario(directory / f"scenario-{count}", examples)
+        for block in blocks:
+            problems += scenario.perform(block)
+        for block in _never_run(blocks):
+            problems += scenario.run_python(block)
+    return sorted(problems, key=lambda problem: problem.block.line)
 
 
 def refresh(markdown: str, problems: list[Problem]) -> str:
@@ -67,7 +70,7 @@ class _Scenario:
         if "file" in block.directives:
             return self._write(block)
         if block.language == "python":
-            return self._run_python(block)
+            return self.run_python(block)
         if block.language == "console":
             return self._run_console(block)
         # The reason, or the name under which .ci/run finds and runs it.
@@ -85,7 +88,7 @@ class _Scenario:
         path.write_text(block.text, encoding="utf-8")
         return []
 
-    def _run_python(self, block: Block) -> list[Problem]:
+    def run_python(self, block: Block) -> list[Problem]:
         # Taken away again, so that a later 'pytest' meets only the document's files.
         path = self._directory / f"test_line_{block.line}.py"
         path.write_text(block.text, encoding="utf-8")
@@ -138,6 +141,33 @@ class _Scenario:
             )
         done = run(*words, cwd=directory)
         return done.status, done.output.replace(str(directory), "/project")
+
+
+def _by_scenario(blocks: list[Block]) -> list[list[Block]]:
+    scenarios: list[list[Block]] = [[]]
+    for block in blocks:
+        if "new scenario" in block.directives:
+            scenarios.append([])
+        scenarios[-1].append(block)
+    return scenarios
+
+
+def _never_run(blocks: list[Block]) -> Iterator[Block]:
+    """The programs that were written to a file that nothing else in the scenario uses.
+
+    A file is used where its name is mentioned, and a test also by a bare `pytest`.
+    """
+    for block in blocks:
+        name = Path(block.directives.get("file", ""))
+        if name.suffix != ".py":
+            continue
+        others = [other.text for other in blocks if other is not block]
+        is_test = name.stem.startswith("test_") or name.stem == "conftest"
+        if is_test and any(BARE_PYTEST.search(text) for text in others):
+            continue
+        mentioned = re.compile(rf"\b{re.escape(name.stem)}\b")
+        if not any(mentioned.search(text) for text in others):
+            yield block
 
 
 def _sessions(block: Block) -> list[tuple[str, str]]:
