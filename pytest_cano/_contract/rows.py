@@ -1,0 +1,141 @@
+"""Plain rows to write, and the comparison of what comes back with what was written."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import TypeVar
+
+from cano_core.checkpoints.row import CheckpointRow, Outcome, OutcomeStatus, RowKind
+from cano_core.checkpoints.store import CheckpointStore
+from cano_core.errors import RunConflictError
+
+from .lines import Line, broken
+
+Value = TypeVar("Value", CheckpointRow, Outcome)
+
+RUN = "order-1"
+DONE = Outcome(OutcomeStatus.FINISHED, "Done", b"receipt", 3)
+
+
+def row(
+    sequence: int, task: str = "pack", payload: bytes | None = b"data"
+) -> CheckpointRow:
+    """Return an unremarkable row."""
+    return CheckpointRow(sequence, "Pack", task, RowKind.STATE_ENTRY, payload, 1)
+
+
+def rows(start: int, stop: int, task: str = "pack") -> list[CheckpointRow]:
+    """Return unremarkable rows with the sequences of ``range(start, stop)``."""
+    return [row(sequence, task) for sequence in range(start, stop)]
+
+
+def broken_rule(length: int, batch: Sequence[CheckpointRow]) -> Line | None:
+    """Tell which rule of `append` a batch breaks at a log of that length."""
+    if not batch:
+        return None
+    first = batch[0].sequence
+    if first > length:
+        return Line.GAP if length else Line.STARTS_AT_ZERO
+    if first < length:
+        return Line.TAKEN
+    if [one.sequence for one in batch] != list(range(first, first + len(batch))):
+        return Line.FOLLOWS
+    return None
+
+
+async def refuses(
+    store: CheckpointStore,
+    workflow_id: str,
+    batch: Sequence[CheckpointRow],
+    line: Line,
+) -> None:
+    """Check that `append` refuses a batch, and that nothing of it was written."""
+    __tracebackhide__ = True
+    before = await store.load_run(workflow_id)
+    what = f"append of {listing(batch)} to a log of {listing(before)}"
+    try:
+        await store.append(workflow_id, *batch)
+    except RunConflictError:
+        pass
+    except Exception as error:
+        raise broken(Line.CONFLICT, f"{what} raised {error!r}") from error
+    else:
+        raise broken(line, f"{what} was accepted")
+    await holds(store, workflow_id, before, Line.ATOMIC, f"after a refused {what}")
+
+
+async def holds(
+    store: CheckpointStore,
+    workflow_id: str,
+    expected: Sequence[CheckpointRow],
+    line: Line,
+    when: str,
+) -> None:
+    """Check that a log holds exactly these rows."""
+    __tracebackhide__ = True
+    compare(await store.load_run(workflow_id), expected, line, when)
+
+
+def compare(
+    found: Sequence[CheckpointRow],
+    expected: Sequence[CheckpointRow],
+    line: Line,
+    when: str,
+    *,
+    foreign: Line = Line.ROW,
+) -> None:
+    """Compare a loaded log with the expected one, field by field.
+
+    Args:
+        found: what `load_run` returned.
+        expected: what should be there.
+        line: the line that is broken if there are other rows than expected.
+        when: the moment, for the message.
+        foreign: the line that is broken if a row has other content than expected.
+    """
+    __tracebackhide__ = True
+    for one in found:
+        if not isinstance(one, CheckpointRow):
+            raise broken(
+                Line.ROW, f"{when}, load_run gave {one!r}, not a CheckpointRow"
+            )
+    there = [one.sequence for one in found]
+    wanted = [one.sequence for one in expected]
+    if there != wanted:
+        if sorted(there) == wanted:
+            line = Line.LOAD
+        raise broken(
+            line, f"{when}, load_run gave {listing(found)}, not {listing(expected)}"
+        )
+    for one, other in zip(found, expected, strict=True):
+        same_fields(one, other, foreign, f"{when}, row {other.sequence}")
+
+
+def same_fields(found: Value, expected: Value, line: Line, which: str) -> None:
+    """Compare two values field by field, types included."""
+    __tracebackhide__ = True
+    for field in fields(expected):
+        one, other = getattr(found, field.name), getattr(expected, field.name)
+        if type(one) is type(other) and one == other:
+            continue
+        if field.name == "payload" and not one and not other:
+            line = Line.NO_PAYLOAD
+        raise broken(
+            line,
+            f"{which}: {field.name} is {reprlib.repr(one)}, "
+            f"{reprlib.repr(other)} was written",
+        )
+
+
+def listing(batch: Sequence[CheckpointRow]) -> str:
+    """Return the sequences of some rows, short: ``rows 0, 1, 2``."""
+    if not batch:
+        return "no rows"
+    numbers = [one.sequence for one in batch]
+    if len(numbers) > 5 and numbers == list(range(numbers[0], numbers[-1] + 1)):
+        return f"rows {numbers[0]} to {numbers[-1]}"
+    noun = "row" if len(numbers) == 1 else "rows"
+    shown = ", ".join(map(str, numbers[:12])) + (", ..." if len(numbers) > 12 else "")
+    return f"{noun} {shown}"
