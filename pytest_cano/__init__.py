@@ -1,1 +1,51 @@
-"""pytest-cano."""
+"""Crash a workflow at every moment that matters, start it again, and compare.
+
+The public names are loaded when they are first used, so that a pytest run without
+any crash test pays for none of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .check import Report, assert_resumes_to_same_exit, check
+    from .ledger import EffectLedger
+    from .schedule import CrashPoint, Fault, Schedule
+    from .world import SimulatedCrash
+
+__all__ = [
+    "CrashPoint",
+    "EffectLedger",
+    "Fault",
+    "Report",
+    "Schedule",
+    "SimulatedCrash",
+    "assert_resumes_to_same_exit",
+    "check",
+]
+
+_HOMES = {
+    "CrashPoint": "schedule",
+    "EffectLedger": "ledger",
+    "Fault": "schedule",
+    "Report": "check",
+    "Schedule": "schedule",
+    "SimulatedCrash": "world",
+    "assert_resumes_to_same_exit": "check",
+    "check": "check",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

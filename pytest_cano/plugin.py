@@ -1,1 +1,285 @@
-"""pytest hooks."""
+"""The pytest hooks: thin, and all of us that a run without crash tests ever loads.
+
+Everything behind them is imported when the first test is crashed, or the first of
+our fixtures asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from . import options
+
+if TYPE_CHECKING:
+    from faker import Faker
+
+    from cano_core.checkpoints.store import CheckpointStore
+
+    from .fixtures import Handle
+    from .ledger import EffectLedger
+    from .life import Life
+
+SETTINGS = pytest.StashKey[options.Settings]()
+
+# On an item: the life and the schedule that it is part of, where it is crashed, and
+# whether it called cano.check().
+LIFE: pytest.StashKey[Life] = pytest.StashKey()
+SCHEDULE = pytest.StashKey[str]()
+CHECKED = pytest.StashKey[bool]()
+
+FIXTURES = frozenset(
+    {
+        "cano",
+        "cano_disk",
+        "cano_faker",
+        "cano_ledger",
+        "cano_store",
+        "cano_workflow_id",
+    }
+)
+
+
+class HookSpecs:
+    """The hooks of pytest-cano, for a conftest.py or for another plugin."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_cano_make_store(
+        self, name: str, directory: Path
+    ) -> CheckpointStore | None:
+        """Make the checkpoint store that goes by this name.
+
+        Called in the process of the test, once per life of every test that asks for
+        ``cano_store``, and for each world of ``cano.check``. The first answer counts,
+        before our own backends; None leaves the name to others. Whatever two lives
+        share has to be in the directory: it stands for the disk.
+
+        Example::
+
+            def pytest_cano_make_store(name, directory):
+                if name == "files":
+                    return FileStore(directory / "log")
+
+        Args:
+            name: the backend, as a marker or the ini file names it.
+            directory: this test's disk; it exists, and outlives every life.
+        """
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Register our own hooks."""
+    pluginmanager.add_hookspecs(HookSpecs)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare every option of the table."""
+    group = parser.getgroup("cano", "crash tests of workflows")
+    for option in options.OPTIONS:
+        if option.flag is not None:
+            group.addoption(
+                option.flag,
+                action="append",
+                dest=option.name,
+                metavar=option.metavar,
+                help=option.help,
+            )
+        parser.addini(
+            option.name, option.help, type=option.kind, default=option.default
+        )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Check what was said, before anything is collected."""
+    for marker in options.MARKERS:
+        config.addinivalue_line("markers", str(marker))
+    try:
+        settings = options.resolve(
+            {
+                option.name: config.getoption(option.name)
+                for option in options.OPTIONS
+                if option.flag is not None
+            },
+            {option.name: config.getini(option.name) for option in options.OPTIONS},
+        )
+    except options.OptionError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[SETTINGS] = settings
+    config.pluginmanager.register(CrashSession(config, settings), "cano-session")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Check a test's markers, and run it on every backend that it asks for."""
+    test = metafunc.definition
+    marks = [mark for mark in test.iter_markers() if mark.name.startswith("cano_")]
+    wants_store = "cano_store" in metafunc.fixturenames
+    if not marks and not wants_store:
+        return
+    from .stores import backends_of
+
+    try:
+        for mark in marks:
+            if mark.name == "cano_crash":
+                options.crash_marker(mark)
+        backends = backends_of(test, metafunc.config.stash[SETTINGS])
+    except options.OptionError as error:
+        path, line, _ = test.location
+        raise pytest.Collector.CollectError(
+            f"{path}:{(line or 0) + 1}: {error}"
+        ) from None
+    if wants_store and len(backends) > 1:
+        metafunc.parametrize("cano_store", backends, indirect=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> bool | None:
+    """Take over the tests that are to be crashed."""
+    settings = item.config.stash[SETTINGS]
+    marks = list(item.iter_markers("cano_crash"))
+    if not marks and not settings.session_crash:
+        return None
+    if not isinstance(item, pytest.Function):
+        return None
+    from . import items
+
+    try:
+        choice = items.choose(item, settings, marks)
+    except options.OptionError as error:
+        items.refuse_item(item, nextitem, str(error))
+        return True
+    if choice is None:
+        return None
+    items.run_item(item, nextitem, choice, settings)
+    return True
+
+
+class CrashSession:
+    """What this process knows of the crash tests, its workers' included."""
+
+    def __init__(self, config: pytest.Config, settings: options.Settings) -> None:
+        self._config = config
+        self._settings = settings
+        self._session: Any = None
+        self._results: list[dict[str, Any]] = []
+        self._problems: list[str] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Remember the session, whose counters concern us."""
+        self._session = session
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(
+        self, report: pytest.TestReport
+    ) -> Generator[None, object, object]:
+        """Look after the reports on crash tests, before anybody else sees them."""
+        result = getattr(report, "cano_result", None)
+        if result is not None:
+            self._results.append(result)
+        if not hasattr(report, "cano_seconds"):
+            return (yield)
+        from .report import entries, junit
+
+        junit.describe(self._config, report)
+        with entries.uncounted(self._session, report):
+            return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport
+    ) -> tuple[str, str, str] | None:
+        """Name the schedule beside its outcome."""
+        if report.when != "call" or not hasattr(report, "cano_schedule"):
+            return None
+        from .report import terminal
+
+        return terminal.status(report)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(
+        self, session: pytest.Session
+    ) -> Generator[None, object, object]:
+        """Fail a session whose selectors met nothing; workers leave that to us."""
+        result = yield
+        if hasattr(self._config, "workerinput") or session.config.option.collectonly:
+            return result
+        if self._settings.session_crash and session.testscollected:
+            from .report.session import unmet_problems
+
+            self._problems = unmet_problems(self._settings, self._results)
+            session.testsfailed += bool(self._problems)
+        return result
+
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter
+    ) -> None:
+        """Tell what was found."""
+        if self._results or self._problems:
+            from .report.terminal import write_summary
+
+            write_summary(terminalreporter, self._results, self._problems)
+
+
+@pytest.fixture
+def cano(request: pytest.FixtureRequest, tmp_path: Path) -> Handle:
+    """The handle on this crash test: which life it is, observations, check().
+
+    Use ``cano.observe(name, value)`` for what must be the same after a crash, and
+    ``cano.check(program)`` to crash any function.
+    """
+    from .fixtures import Handle
+
+    return Handle(request)
+
+
+@pytest.fixture
+def cano_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The directory that survives the crashes of this test; tmp_path is it, too."""
+    from .fixtures import view
+
+    return view(request).disk
+
+
+@pytest.fixture
+def cano_store(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[CheckpointStore]:
+    """A checkpoint store on this test's disk, closed at the end of every life.
+
+    Which one, is said by ``@pytest.mark.cano_store`` or the ini option
+    ``cano_stores``: sqlite, memory, or what ``pytest_cano_make_store`` makes.
+    """
+    from .fixtures import store
+
+    yield from store(request)
+
+
+@pytest.fixture
+def cano_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> EffectLedger:
+    """The outside world: it remembers every effect of every life of this test.
+
+    Tell it with ``effect(name, *args, key=...)``, or wrap a fake in ``spy(fake)``.
+    """
+    from .fixtures import view
+
+    return view(request).ledger
+
+
+@pytest.fixture
+def cano_workflow_id(request: pytest.FixtureRequest) -> str:
+    """A workflow id for this test: the same in every life, and nobody else's."""
+    from .identity import workflow_id_for
+
+    return workflow_id_for(request.node.nodeid)
+
+
+@pytest.fixture
+def cano_faker(request: pytest.FixtureRequest) -> Faker:
+    """A Faker that makes up the same data in every life of this test."""
+    from .fixtures import faker
+
+    return faker(request)

@@ -1,0 +1,54 @@
+"""Where the worlds of one test have their disks: below pytest's temporary directory."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .identity import workflow_id_for
+from .world import World
+
+_LONGEST_NAME = 30
+
+
+class Disks:
+    """Makes worlds for a test, each with an empty disk of its own.
+
+    Args:
+        item: the pytest item.
+        ignored: patterns of effects that are not judged.
+    """
+
+    def __init__(self, item: Any, ignored: tuple[str, ...]) -> None:
+        self._item = item
+        self._ignored = ignored
+        self._made = 0
+
+    @cached_property
+    def _directory(self) -> Path:
+        name = re.sub(r"\W", "_", self._item.name)[:_LONGEST_NAME]
+        factory = getattr(self._item.config, "_tmp_path_factory", None)
+        if factory is None:  # pytest runs without its tmpdir plugin
+            return Path(tempfile.mkdtemp(prefix=f"cano-{name}-"))
+        made: Path = factory.mktemp(f"cano-{name}", numbered=True)
+        return made
+
+    def new_world(self) -> World:
+        """Make a world with an empty disk."""
+        self._made += 1
+        disk = self._directory / str(self._made)
+        disk.mkdir()
+        return World(
+            disk,
+            workflow_id=workflow_id_for(self._item.nodeid),
+            root=self._item.config.rootpath,
+            ignored=self._ignored,
+        )
+
+    def remove(self) -> None:
+        """Remove all of them: there is nothing to look at."""
+        shutil.rmtree(self._directory, ignore_errors=True)

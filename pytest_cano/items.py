@@ -1,0 +1,258 @@
+"""A test that is crashed: its baselines, its schedules, and what is reported of them.
+
+The entries of the schedules come first; the test's own reports (those of its first
+undisturbed run) come last and fail if one of the schedules did, so that whoever
+counts tests counts this one, once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from . import options
+from .disks import Disks
+from .explorer import Explorer, Plan, Trial
+from .identity import again_command
+from .lives import ItemProgram, finish_wider_fixtures, fresh_item
+from .plugin import CHECKED, FIXTURES
+from .report import entries
+from .report.text import Summary, failed_line, failure_text, flaky_text
+from .selectors import Selector, parse_selectors, unmet_message
+from .story import Story, Verdict
+
+RAN_NOTHING = (
+    "no crash point was met: the test uses a cano fixture or marker, but no workflow "
+    "ran in it\n\n"
+    "Only what runs in the test function and its function-scoped fixtures, in this "
+    "process, can be crashed. If the workflow runs elsewhere (in a module- or "
+    "session-scoped fixture, in a child process), run it in the test. If the test is "
+    "not about a workflow, let it do without cano fixtures and markers, or leave it "
+    "out of this run (-k, -m, --deselect)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How one test is to be crashed.
+
+    Attributes:
+        session: selectors that are meant for every test.
+        own: selectors of its markers, which it must meet.
+        expected: whether it is a mistake if the test meets no crash point at all.
+    """
+
+    session: tuple[Selector, ...]
+    own: tuple[Selector, ...]
+    expected: bool
+
+
+def choose(
+    item: pytest.Item, settings: options.Settings, marks: Iterable[pytest.Mark]
+) -> Choice | None:
+    """Say how a test is to be crashed; None if it is not.
+
+    Raises:
+        OptionError: a marker makes no sense.
+    """
+    option = item.config.getoption
+    if not isinstance(item, pytest.Function) or (
+        option("setuponly", False) or option("setupplan", False)
+    ):
+        return None
+    own = _selectors(text for mark in marks for text in options.crash_marker(mark))
+    ours = not FIXTURES.isdisjoint(item.fixturenames) or any(
+        mark.name.startswith("cano_") for mark in item.iter_markers()
+    )
+    if not ours and settings.select != "all":
+        return None
+    # A marker takes the place of the ini file, and adds to the command line.
+    session = _selectors(settings.crash or (() if own else settings.default_crash))
+    return Choice(session, own, expected=ours) if own or session else None
+
+
+def run_item(
+    item: pytest.Function,
+    nextitem: pytest.Item | None,
+    choice: Choice,
+    settings: options.Settings,
+) -> None:
+    """Run a test and all its schedules, and report them."""
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    exploration = _Exploration(item, choice, settings)
+    own = exploration.run()
+    wider = finish_wider_fixtures(item, nextitem)
+    if wider is not None:
+        entries.merge(own[-1], wider)
+    exploration.report(own)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def refuse_item(item: pytest.Function, nextitem: pytest.Item | None, text: str) -> None:
+    """Report that a test can't be set up as it is marked."""
+
+    def refuse() -> None:
+        pytest.fail(text, pytrace=False)
+
+    refused = fresh_item(item)
+    refused.setup = refuse
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    runtestprotocol(refused, nextitem=nextitem)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+class _Exploration:
+    """One test's way through its schedules."""
+
+    def __init__(
+        self, item: pytest.Function, choice: Choice, settings: options.Settings
+    ) -> None:
+        self._item = item
+        self._choice = choice
+        self._began = time.perf_counter()
+        self._brief = item.config.getoption("tbstyle", "auto") == "line"
+        self._program = ItemProgram(item)
+        self._disks = Disks(item, settings.ignore_effects)
+        self._explorer = Explorer(
+            self._program,
+            new_world=self._disks.new_world,
+            selectors=(*choice.own, *choice.session),
+            ignore_effects=settings.ignore_effects,
+        )
+        self._verdicts: dict[str, str] = {}
+        self._limits: list[str] = []
+
+    def run(self) -> list[pytest.TestReport]:
+        """Run everything, report the schedules, and return the test's own reports."""
+        baseline = self._explorer.record()
+        self._program.take_output()
+        own = self._program.reports
+        if baseline.judged.ended != "returned":
+            # As it would be without us; what it would have met, nobody knows.
+            _tell(own, unmet=self._choice.session)
+            self._disks.remove()
+            return own
+        checked = self._program.item.stash.get(CHECKED, False)
+        plan = self._explorer.plan(baseline)
+        problems = []
+        if plan.points:
+            problems += self._unmet(plan)
+        elif self._choice.expected and not checked:
+            problems.append(RAN_NOTHING)
+        if plan.schedules:
+            problems += self._explore(plan, baseline, own)
+        if problems:
+            entries.fail(own[1], "\n".join(problems), brief=self._brief)
+        else:
+            self._disks.remove()
+        _tell(
+            own,
+            unmet=plan.unmet,
+            points=map(str, plan.points),
+            summary=self._summary(plan) if plan.schedules else None,
+        )
+        entries.add_time(own[1], time.perf_counter() - self._began)
+        return own
+
+    def _unmet(self, plan: Plan) -> list[str]:
+        points = [str(point) for point in plan.points]
+        return [
+            f"@pytest.mark.cano_crash: {unmet_message(str(selector), points)}"
+            for selector in plan.unmet
+            if selector in self._choice.own
+        ]
+
+    def _explore(
+        self, plan: Plan, baseline: Story, own: Sequence[pytest.TestReport]
+    ) -> list[str]:
+        """Run the schedules; return what is to be said of the test as a whole."""
+        flaky = self._explorer.confirm(baseline)
+        self._program.take_output()
+        if flaky is not None:
+            self._limits.append("two undisturbed runs differ, so nothing was crashed")
+            return [flaky_text(flaky, baseline)]
+        failed = False
+        for done, schedule in enumerate(plan.schedules):
+            if self._must_stop(failed):
+                self._limits.append(
+                    f"stopped early: {len(plan.schedules) - done} of "
+                    f"{len(plan.schedules)} schedules were not run"
+                )
+                break
+            self._program.schedule = str(schedule)
+            trial = self._explorer.run(schedule)
+            failed |= trial.verdict is not Verdict.PASS
+            self.report(self._entry(trial, own))
+        return [failed_line(self._summary(plan)), *self._limits] if failed else []
+
+    def _entry(
+        self, trial: Trial, own: Sequence[pytest.TestReport]
+    ) -> list[pytest.TestReport]:
+        schedule, verdict = str(trial.schedule), trial.verdict.value
+        self._verdicts[schedule] = verdict
+        output = self._program.take_output()
+        passed = trial.verdict is Verdict.PASS
+        return entries.schedule_entry(
+            own,
+            schedule,
+            verdict,
+            seconds=trial.story.duration,
+            failure="" if passed else failure_text(trial, again=self._again(schedule)),
+            output=() if passed else output,
+            brief=self._brief,
+        )
+
+    def _must_stop(self, failed: bool) -> bool:
+        session = self._item.session
+        if session.shouldstop or session.shouldfail:
+            return True
+        most = self._item.config.getoption("maxfail", 0)
+        return failed and bool(most) and session.testsfailed + 1 >= most
+
+    def _again(self, schedule: str) -> str:
+        command = again_command(self._item, schedule)
+        # It would not be chosen for what it uses.
+        return command if self._choice.expected else f"{command} -o cano_select=all"
+
+    def _summary(self, plan: Plan) -> Summary:
+        return Summary(
+            self._item.name,
+            points=[str(point) for point in plan.points],
+            verdicts=dict(self._verdicts),
+            seconds=time.perf_counter() - self._began,
+            limits=[*plan.limits, *self._limits],
+        )
+
+    def report(self, reports: Iterable[pytest.TestReport]) -> None:
+        """Hand reports to pytest."""
+        for report in reports:
+            self._item.ihook.pytest_runtest_logreport(report=report)
+
+
+def _tell(
+    own: Sequence[pytest.TestReport],
+    *,
+    unmet: Iterable[Selector],
+    points: Iterable[str] = (),
+    summary: Summary | None = None,
+) -> None:
+    """Attach what the session wants to know, in builtins, for it may be elsewhere."""
+    entries.attach(
+        own[-1],
+        {
+            "outcome": own[1].outcome,
+            "unmet": [str(selector) for selector in unmet],
+            "points": list(points),
+            "summary": None if summary is None else asdict(summary),
+        },
+    )
+
+
+def _selectors(texts: Iterable[str]) -> tuple[Selector, ...]:
+    return tuple(
+        dict.fromkeys(selector for text in texts for selector in parse_selectors(text))
+    )

@@ -1,0 +1,235 @@
+"""A pytest item as a program: each life is a fresh item in pytest's own protocol.
+
+Class, module and session fixtures stay as they are between the lives, for they are
+the machine around the process; function fixtures are built anew for each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest.runner import call_and_report, runtestprotocol
+
+from .explorer import LifeResult
+from .lifetime import until_crash
+from .plugin import LIFE, SCHEDULE
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from .life import Life
+
+_ENDS_THE_SESSION = (KeyboardInterrupt, pytest.exit.Exception)
+
+
+class ItemProgram:
+    """Runs a test as the program of an `Explorer`, one fresh item per life.
+
+    While its hooks are registered, `tmp_path` is the disk of the life's world.
+
+    Attributes:
+        name: the item's name.
+        item: the item of the last life.
+        reports: pytest's reports (setup, call, teardown) of the last life.
+        schedule: the schedule that is being run, as text.
+    """
+
+    def __init__(self, item: pytest.Function) -> None:
+        self.name = item.name
+        self.item = item
+        self.reports: list[pytest.TestReport] = []
+        self.schedule = ""
+        self._original = item
+        self._output: list[tuple[str, str]] = []
+        self._quiet = False
+        self._hooks = _hooks(item.config)
+
+    def live(self, life: Life) -> LifeResult:
+        """Run the test once, as this life."""
+        item = fresh_item(self._original)
+        item.stash[LIFE] = life
+        item.stash[SCHEDULE] = self.schedule
+        item.obj = _until_death(item.obj, life)
+        _guard_finalizers(item, life)
+        self.item = item
+        with self._hooks.during(life), self._warnings():
+            # With the original as its successor, nothing wider than the item goes.
+            self.reports = runtestprotocol(item, log=False, nextitem=self._original)
+        self._output += (
+            (f"{title} (life {life.number})", text)
+            for title, text in self.reports[-1].sections
+        )
+        return _result(self.reports, life)
+
+    def take_output(self) -> list[tuple[str, str]]:
+        """Return what the lives since the last call wrote, as report sections."""
+        output, self._output = self._output, []
+        return output
+
+    def _warnings(self) -> AbstractContextManager[Any]:
+        # pytest shows what the first life warns of; the others would only repeat it.
+        quiet, self._quiet = self._quiet, True
+        return warnings.catch_warnings(record=True) if quiet else nullcontext()
+
+
+def fresh_item(item: pytest.Function) -> Any:
+    """Return the item as it was after collection, to be set up once more."""
+    fresh: Any = copy(item)
+    fresh.stash = fresh._store = pytest.Stash()
+    fresh.stash._storage.update(item.stash._storage)
+    fresh.user_properties = list(item.user_properties)
+    fresh._report_sections = []
+    if item.cls is not None:
+        # An instance, and the method bound to it, belong to one life.
+        fresh.__dict__.pop("_instance", None)
+        if hasattr(fresh.__dict__.get("_obj"), "__self__"):
+            del fresh._obj
+    fresh._initrequest()
+    return fresh
+
+
+def finish_wider_fixtures(
+    item: pytest.Function, nextitem: pytest.Item | None
+) -> pytest.TestReport | None:
+    """Tear down what no later test needs, once the last life is over.
+
+    Returns:
+        The report of that, or None where everything stays.
+    """
+    if item.session.shouldfail or item.session.shouldstop:
+        nextitem = None
+    wider = item.listchain()[:-1]
+    if nextitem is not None and nextitem.listchain()[: len(wider)] == wider:
+        return None
+    # Wider fixtures go when an item goes: here one that has nothing of its own.
+    last = fresh_item(item)
+    last.setup = last.teardown = lambda: None
+    call_and_report(last, "setup", log=False)
+    return call_and_report(last, "teardown", log=False, nextitem=nextitem)
+
+
+def _until_death(function: Callable[..., Any], life: Life) -> Callable[..., Any]:
+    """Wrap a test function so that a dead life returns quietly, whatever it raised."""
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def lived_async(*args: Any, **kwargs: Any) -> Any:
+            try:
+                with life.here():
+                    result = await until_crash(life, function(*args, **kwargs))
+            except (*_ENDS_THE_SESSION, asyncio.CancelledError):
+                raise
+            except BaseException:
+                if not life.crashed:
+                    raise
+                return None
+            return None if life.crashed else result
+
+        return lived_async
+
+    @functools.wraps(function)
+    def lived(*args: Any, **kwargs: Any) -> Any:
+        try:
+            with life.here():
+                result = function(*args, **kwargs)
+        except _ENDS_THE_SESSION:
+            raise
+        except BaseException:
+            if not life.crashed:
+                raise
+            return None
+        return None if life.crashed else result
+
+    return lived
+
+
+def _guard_finalizers(item: Any, life: Life) -> None:
+    """Let no fixture's teardown in a dead life keep the others from theirs."""
+
+    def add(finalizer: Callable[[], object]) -> None:
+        def guarded() -> None:
+            try:
+                finalizer()
+            except _ENDS_THE_SESSION:
+                raise
+            except BaseException:
+                if not life.crashed:
+                    raise
+
+        pytest.Function.addfinalizer(item, guarded)
+
+    item.addfinalizer = add
+
+
+class _LifeHooks:
+    """What is different in pytest while a life is lived."""
+
+    def __init__(self) -> None:
+        self._life: Life | None = None
+
+    @contextmanager
+    def during(self, life: Life) -> Iterator[None]:
+        self._life = life
+        try:
+            yield
+        finally:
+            self._life = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: Any, request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        life = self._life
+        # What extends the tmp_path below it gets the disk from there.
+        if (
+            life is not None
+            and fixturedef.argname == "tmp_path"
+            and "tmp_path" not in fixturedef.argnames
+        ):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(fixturedef, "func", lambda: life.world.disk)
+                patch.setattr(fixturedef, "argnames", ())
+                return (yield)
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[Any]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        life = self._life
+        if report.failed and life is not None and (life.crashed or life.extra):
+            # It is no failure, so nothing for a debugger.
+            report.wasxfail = "not judged"
+        return report
+
+
+_HOOKS = pytest.StashKey[_LifeHooks]()
+
+
+def _hooks(config: pytest.Config) -> _LifeHooks:
+    """Return the session's hooks; registered once, for pytest forgets no plugin."""
+    hooks = config.stash.get(_HOOKS, None)
+    if hooks is None:
+        hooks = config.stash[_HOOKS] = _LifeHooks()
+        config.pluginmanager.register(hooks, "cano-lives")
+    return hooks
+
+
+def _result(reports: list[pytest.TestReport], life: Life) -> LifeResult:
+    if life.crashed:
+        return LifeResult("passed")
+    for report in reports:
+        if report.failed:
+            return LifeResult("failed", report.longreprtext)
+    if any(report.skipped or hasattr(report, "wasxfail") for report in reports):
+        return LifeResult("skipped")
+    return LifeResult("passed")
