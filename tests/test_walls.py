@@ -26,7 +26,9 @@ KNOWS_PYTEST = {
     "pytest_cano.contract",
     "pytest_cano.fixtures",
     "pytest_cano.items",
+    "pytest_cano.lives",
     "pytest_cano.plugin",
+    "pytest_cano.report.entries",
     "pytest_cano.report.junit",
     "pytest_cano.report.terminal",
 }
