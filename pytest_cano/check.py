@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import inspect
+import itertools
+import os
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, final
+from typing import Any, TypeAlias, TypeVar, final
 
 from cano_core.checkpoints.store import CheckpointStore
 
-from .report.text import Summary
+from .backends import BACKENDS
+from .explorer import Explorer
+from .life import Life, SimulatedCrash
+from .lifetime import until_crash
+from .notation import did_you_mean
+from .program import LifeResult
+from .report.text import Summary, failure_text, flaky_text, summary_text, title
+from .selectors import SelectorError, parse_selectors, unmet_message
+from .story import Verdict
 from .view import WorldView
+from .world import World
+
+T = TypeVar("T")
 
 ProgramFunction: TypeAlias = Callable[[WorldView], Any]
 """A sync or async function, called once per life."""
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 @final
@@ -27,15 +49,20 @@ class Report:
     """
 
     summary: Summary
-    failures: tuple[str, ...]
+    failures: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
         """Whether every schedule passed."""
         return not self.failures
 
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """The verdict of every schedule that was run."""
+        return dict(self.summary.verdicts)
+
     def __str__(self) -> str:
-        raise NotImplementedError
+        return "\n\n\n".join((*self.failures, summary_text([self.summary])))
 
 
 def check(
@@ -53,17 +80,35 @@ def check(
         program: a sync or async function of one argument, called once per life with
             a `WorldView`. What it returns is an observation, unless it is None.
         crash: selectors, as for ``--cano-crash``.
-        directory: where disks are made; a temporary directory unless given.
+        directory: where disks are made, and those of failures left; a temporary
+            directory, which is removed, unless given.
         workflow_id: what ``world.workflow_id`` is.
         store: what ``world.store`` is: ``sqlite``, ``memory``, or a function that
             opens a store in a directory.
         ignore_effects: names of effects (fnmatch patterns) that are not judged.
 
+    Returns:
+        What was found; look at ``passed``, or print it.
+
     Raises:
-        SelectorError: ``crash`` is no selector, or selects nothing.
+        SelectorError: ``crash`` is no selector, or the program never met what it
+            selects.
         Exception: whatever the program raises undisturbed.
     """
-    raise NotImplementedError
+    selectors = parse_selectors(crash)
+    started = FunctionProgram(program, _opener(store))
+
+    def explore() -> Report:
+        with _directory(directory) as place:
+            explorer = Explorer(
+                started,
+                new_world=_worlds(place, workflow_id),
+                selectors=selectors,
+                ignore_effects=ignore_effects,
+            )
+            return _explore(explorer, started)
+
+    return _in_thread(explore) if _loop_is_running() else explore()
 
 
 def assert_resumes_to_same_exit(program: ProgramFunction, **options: Any) -> None:
@@ -76,3 +121,162 @@ def assert_resumes_to_same_exit(program: ProgramFunction, **options: Any) -> Non
     report = check(program, **options)
     if not report.passed:
         raise AssertionError(str(report))
+
+
+@final
+class FunctionProgram:
+    """A function as a program: called once per life.
+
+    Args:
+        function: sync or async.
+        open_store: opens the store of a world.
+
+    Attributes:
+        name: of the function.
+        error: what it raised in its last life, if anything.
+    """
+
+    def __init__(
+        self,
+        function: ProgramFunction,
+        open_store: Callable[[World], CheckpointStore],
+    ) -> None:
+        self.name = getattr(function, "__name__", type(function).__name__)
+        self._function = function
+        self.error: BaseException | None = None
+        self._open_store = open_store
+
+    def live(self, life: Life) -> LifeResult:
+        """Call the function once."""
+        view = WorldView(life, lambda: self._open_store(life.world))
+        self.error = None
+        try:
+            with life.here():
+                result = self._function(view)
+                if inspect.isawaitable(result):
+                    result = _run(life, result)
+            if result is not None and not life.crashed:
+                life.observe("returned", result)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 -- a program may raise anything
+            self.error = error
+            return LifeResult("failed", _failure(error), error)
+        finally:
+            view.close()
+        return LifeResult("passed")
+
+
+def _explore(explorer: Explorer, program: FunctionProgram) -> Report:
+    began, name = time.perf_counter(), program.name
+    baseline = explorer.record()
+    if program.error is not None:
+        program.error.add_note(f"{name} failed undisturbed, so it was not crashed")
+        raise program.error
+    plan = explorer.plan(baseline)
+    points = [str(point) for point in plan.points]
+    if plan.unmet:
+        raise SelectorError(
+            "\n".join(unmet_message(each.text, points) for each in plan.unmet)
+        )
+    finding = explorer.confirm(baseline)
+    if finding is not None:
+        summary = Summary(name, points, seconds=time.perf_counter() - began, flaky=True)
+        return Report(summary, (flaky_text(finding, baseline),))
+    verdicts: dict[str, str] = {}
+    failures: list[str] = []
+    for schedule in plan.schedules:
+        trial = explorer.run(schedule)
+        verdicts[str(schedule)] = trial.verdict.value
+        if trial.verdict is not Verdict.PASS:
+            heading = f" {title(name, schedule)} ".center(70, "_")
+            again = f"cano.check({name}, crash={str(schedule)!r})"
+            failures.append(f"{heading}\n{failure_text(trial, again=again)}")
+    seconds = time.perf_counter() - began
+    summary = Summary(name, points, verdicts, seconds, plan.limits)
+    return Report(summary, tuple(failures))
+
+
+def _run(life: Life, awaitable: Awaitable[Any]) -> Any:
+    with asyncio.Runner() as runner:
+        # What a crash leaves of other tasks is no news.
+        runner.get_loop().set_exception_handler(_handle)
+        return runner.run(until_crash(life, awaitable))
+
+
+def _handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    if not isinstance(context.get("exception"), SimulatedCrash):
+        loop.default_exception_handler(context)
+
+
+def _failure(error: BaseException) -> str:
+    """Return a traceback that begins in the program."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(
+        (_PACKAGE, os.path.dirname(asyncio.__file__))
+    ):
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+
+
+def _opener(
+    store: str | Callable[[Path], CheckpointStore],
+) -> Callable[[World], CheckpointStore]:
+    if not isinstance(store, str):
+        return lambda world: store(world.disk)
+    if store not in BACKENDS:
+        raise ValueError(
+            f"there is no store {store!r} ({', '.join(BACKENDS)})"
+            f"{did_you_mean(store, BACKENDS)}; or give a function that opens one in "
+            "a directory"
+        )
+    return BACKENDS[store]
+
+
+@contextmanager
+def _directory(directory: Path | str | None) -> Iterator[Path]:
+    if directory is not None:
+        yield Path(directory)
+        return
+    with tempfile.TemporaryDirectory(
+        prefix="cano-check-", ignore_cleanup_errors=True
+    ) as made:
+        yield Path(made)
+
+
+def _worlds(place: Path, workflow_id: str) -> Callable[[], World]:
+    numbers = itertools.count(1)
+
+    def new_world() -> World:
+        disk = place / str(next(numbers))
+        disk.mkdir(parents=True)
+        return World(disk, workflow_id=workflow_id)
+
+    return new_world
+
+
+def _loop_is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _in_thread(function: Callable[[], T]) -> T:
+    """Run a function where no event loop is running, and wait for it."""
+    result: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            result.append(function())
+        except BaseException as error:  # noqa: BLE001 -- raised again by the caller
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="cano-check")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return result[0]

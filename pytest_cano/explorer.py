@@ -2,84 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol, final
+from collections.abc import Callable, Mapping, Sequence
+from typing import final
 
-from .life import Life
-from .schedule import CrashPoint, Schedule
+from .expedition import Expedition, Trial
+from .oracles import FlakyBaseline
+from .plan import Plan, make_plan
+from .program import LifeResult, Program
+from .runbook import RunKey
+from .schedule import Schedule
 from .selectors import Selector
 from .story import Finding, Story, Verdict
 from .world import World
 
-
-@final
-@dataclass(frozen=True, slots=True)
-class LifeResult:
-    """How a program ended in one life; not asked about where the life crashed.
-
-    Attributes:
-        outcome: whether the program returned, failed, or was skipped.
-        failure: text of the failure, the line that names it last; empty if none.
-        error: the exception itself, where it is at hand.
-    """
-
-    outcome: Literal["passed", "failed", "skipped"]
-    failure: str = ""
-    error: BaseException | None = None
-
-
-class Program(Protocol):
-    """Anything that can be started again and again."""
-
-    @property
-    def name(self) -> str:
-        """What reports call it."""
-
-    def live(self, life: Life) -> LifeResult:
-        """Run the program once, from its start to its end or crash.
-
-        Never raises because of a crash or a failure of the program. `injected` has
-        been entered around it, and is left as soon as it returns.
-        """
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be run after a baseline.
-
-    Attributes:
-        schedules: every schedule selected, each once, the named ones first.
-        unmet: selectors that selected nothing.
-        points: the crash points that the baseline met.
-        limits: what is left out, and why: full sentences.
-    """
-
-    schedules: tuple[Schedule, ...]
-    unmet: tuple[Selector, ...]
-    points: tuple[CrashPoint, ...]
-    limits: tuple[str, ...] = ()
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One schedule, and what was found.
-
-    Attributes:
-        schedule: the schedule.
-        verdict: the weightiest, or PASS.
-        findings: everything found, the weightiest first.
-        story: what was observed.
-        baseline: what it was compared with.
-    """
-
-    schedule: Schedule
-    verdict: Verdict
-    findings: tuple[Finding, ...]
-    story: Story
-    baseline: Story
+__all__ = ["Explorer", "LifeResult", "Plan", "Program", "Trial"]
 
 
 @final
@@ -105,6 +41,9 @@ class Explorer:
         self.selectors = tuple(selectors)
         self._new_world = new_world
         self._ignored = tuple(ignore_effects)
+        self._baseline: Story | None = None
+        self._first_runs: Mapping[RunKey, int] = {}
+        self._expected: Mapping[RunKey, int] = {}
 
     def record(self) -> Story:
         """Run the program undisturbed, the first time: the baseline.
@@ -112,16 +51,42 @@ class Explorer:
         Whether it passed is said by ``story.judged.ended``; a program that fails
         undisturbed is not to be crashed.
         """
-        raise NotImplementedError
+        self._baseline, self._first_runs = self._undisturbed()
+        return self._baseline
 
     def plan(self, baseline: Story) -> Plan:
         """Say which schedules the selectors mean, given what the baseline met."""
-        raise NotImplementedError
+        return make_plan(self.selectors, baseline)
 
     def confirm(self, baseline: Story) -> Finding | None:
         """Run the program undisturbed once more; say what differed, if anything."""
-        raise NotImplementedError
+        again, runs = self._undisturbed()
+        # Ids that are made up anew in every process say nothing about a run.
+        self._expected = dict(self._first_runs.items() & runs.items())
+        return FlakyBaseline().judge(baseline, again)
 
     def run(self, schedule: Schedule) -> Trial:
         """Run the program through one schedule, and judge it against the baseline."""
-        raise NotImplementedError
+        baseline = self._baseline
+        if baseline is None:
+            raise RuntimeError("record() comes before run()")
+        world = self._world()
+        trial = Expedition(self.program, world).through(schedule, baseline)
+        if trial.verdict is Verdict.PASS:
+            world.discard()
+        return trial
+
+    def _undisturbed(self) -> tuple[Story, Mapping[RunKey, int]]:
+        world = self._world()
+        expedition = Expedition(self.program, world)
+        expedition.live()
+        told = expedition.story()
+        runs = {key: record.run for key, record in world.book.records.items()}
+        world.discard()
+        return told, runs
+
+    def _world(self) -> World:
+        world = self._new_world()
+        world.ignored = self._ignored
+        world.book.expected = self._expected
+        return world

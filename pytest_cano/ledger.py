@@ -1,10 +1,11 @@
-"""The ledger: how a program tells the outside world apart from itself."""
+"""The ledger: what a program tells of its doings in the outside world."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, final
+from typing import TYPE_CHECKING, TypeVar, cast, final
 
-from .effects import Effect
+from .effects import Effect, count_effects
+from .frames import FRAME, location
 
 if TYPE_CHECKING:
     from .life import Life
@@ -31,7 +32,7 @@ class EffectLedger:
             name: what was done.
             args: what with.
             key: an idempotency key, if the receiver honours one; calls with the same
-                key count once.
+                name and key count once.
             kwargs: what with.
 
         Returns:
@@ -41,7 +42,9 @@ class EffectLedger:
         Raises:
             SimulatedCrash: the life ends here, or ended before.
         """
-        raise NotImplementedError
+        identity = self._life.describer.call(name, args, kwargs)
+        self._life.require_alive(identity)
+        return self._record(name, identity, key)
 
     def spy(self, target: T, *, key: str = "idempotency_key") -> T:
         """Return a stand-in that records every call of a public method as an effect.
@@ -53,13 +56,35 @@ class EffectLedger:
             target: the fake or client to pass calls on to.
             key: the parameter that holds the idempotency key, if a method has it.
         """
-        raise NotImplementedError
+        from .spy import Spy
+
+        return cast(T, Spy(target, self._life, self._record, key))
 
     def count(self, name: str) -> int:
         """Return how often effects of that name happened, in all lives."""
-        raise NotImplementedError
+        named = (effect for effect in self.effects if effect.name == name)
+        return sum(count_effects(named).values())
 
     @property
     def effects(self) -> tuple[Effect, ...]:
         """Every effect of every life so far."""
         return tuple(self._life.world.effects)
+
+    def _record(self, name: str, identity: str, key: object) -> bool:
+        life, frame = self._life, FRAME.get()
+        if frame is not None and frame.life is not life:
+            frame = None
+        world = life.world
+        where = location(world.root, None if frame is None else frame.code)
+        key_text = None if key is None else str(key)
+        ignored = world.ignores(name)
+        with world.lock:
+            point = None if frame is None or ignored else frame.next_effect()
+            new = world.is_new(name, key_text)
+            world.effects.append(
+                Effect(name, identity, key_text, life.number, point, where)
+            )
+        if point is not None:
+            life.reached(point)
+        life.go_on()
+        return new

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, final
 
+from .description import Describer
+from .frames import TaskFrame
 from .schedule import CrashPoint, Fault
 
 if TYPE_CHECKING:
     from .world import World
+
+HERE: ContextVar[Life | None] = ContextVar("cano_life", default=None)
+"""The life that the running code belongs to, where `Life.here` has said it."""
+
+MOST_NOTES = 20
 
 
 class SimulatedCrash(BaseException):
@@ -33,8 +41,13 @@ class Life:
         number: from 1.
         fault: the fault planned for it, or None.
         crashed_at: where it crashed, or None.
+        over: whether it has ended, by a crash or otherwise.
+        extra: whether it is the extra start of a finished program.
         notes: what leftover code tried after its end, and the like.
         observations: what the program observed, as texts.
+        describer: writes values as texts, as the program normalises them.
+        frames: what each visit did, by run, state and visit.
+        paths: the way of each run, by ordinal.
     """
 
     def __init__(self, world: World, number: int, fault: Fault | None) -> None:
@@ -42,13 +55,21 @@ class Life:
         self.number = number
         self.fault = fault
         self.crashed_at: CrashPoint | None = None
+        self.over = False
+        self.extra = False
         self.notes: list[str] = []
         self.observations: dict[str, list[str]] = {}
+        self.describer = Describer()
+        self.frames: dict[tuple[int, str, int], TaskFrame] = {}
+        self.paths: dict[int, list[str]] = {}
+        self.storeless_runs = 0
+        self._points: dict[CrashPoint, None] = {}
+        self._watchers: list[Callable[[], object]] = []
 
     @property
     def alive(self) -> bool:
         """False once the life has crashed or is over."""
-        raise NotImplementedError
+        return not self.over
 
     @property
     def crashed(self) -> bool:
@@ -58,7 +79,7 @@ class Life:
     @property
     def points(self) -> tuple[CrashPoint, ...]:
         """The crash points that it met, each once, in order."""
-        raise NotImplementedError
+        return tuple(self._points)
 
     def reached(self, point: CrashPoint) -> None:
         """Take note of a crash point, and die there if that is planned.
@@ -66,7 +87,27 @@ class Life:
         Raises:
             SimulatedCrash: the life ends here, or ended before.
         """
-        raise NotImplementedError
+        with self.world.lock:
+            self.go_on()
+            self._points[point] = None
+            if self.fault is None or self.fault.point != point:
+                return
+            self.crashed_at = point
+            self.over = True
+            self.world.book.crashed()
+            watchers = list(self._watchers)
+        for watcher in watchers:
+            watcher()
+        raise self.crash()
+
+    def go_on(self) -> None:
+        """Go on only if the life does; what was under way at its end is no offence.
+
+        Raises:
+            SimulatedCrash: the life is over.
+        """
+        if self.over:
+            raise self.crash()
 
     def require_alive(self, action: str) -> None:
         """Refuse, and take note of, what a dead life tries.
@@ -77,27 +118,64 @@ class Life:
         Raises:
             SimulatedCrash: the life is over.
         """
-        raise NotImplementedError
+        if self.over:
+            self.note(f"{action} was tried after the {self._end}, and refused")
+            raise self.crash()
+
+    def crash(self) -> SimulatedCrash:
+        """Return what unwinds the life's code once it is over."""
+        if self.crashed_at is not None:
+            return SimulatedCrash(
+                f"life {self.number} crashed at {self.crashed_at}: "
+                f"{self.crashed_at.phrase}"
+            )
+        return SimulatedCrash(
+            f"life {self.number} is over: a store, a ledger or a run that was kept "
+            "from it can't be used in a later life"
+        )
+
+    @property
+    def _end(self) -> str:
+        return "end" if self.crashed_at is None else f"crash at {self.crashed_at}"
 
     def note(self, text: str) -> None:
         """Take a note for the report, once."""
-        raise NotImplementedError
+        if text not in self.notes and len(self.notes) < MOST_NOTES:
+            self.notes.append(text)
 
     def observe(self, name: str, value: object) -> None:
         """Record something that must be the same as in the undisturbed run."""
-        raise NotImplementedError
+        self.go_on()
+        self.observations.setdefault(name, []).append(self.describer.value(value))
 
     def normalise(self, function: Callable[[object], object]) -> None:
         """Pass every argument and observation of this life through a function."""
-        raise NotImplementedError
+        self.describer.normalisers.append(function)
 
-    def on_crash(self, callback: Callable[[], object]) -> None:
-        """Call this, in whatever thread, as soon as the life has crashed."""
-        raise NotImplementedError
+    def frame(self, run: int, state: str, visit: int) -> TaskFrame:
+        """Return what this life knows of a visit."""
+        key = (run, state, visit)
+        frame = self.frames.get(key)
+        if frame is None:
+            frame = self.frames[key] = TaskFrame(self, run, state, visit)
+        return frame
+
+    def went(self, run: int, *steps: str) -> None:
+        """Add steps to the way of a run."""
+        self.paths.setdefault(run, []).extend(steps)
+
+    def on_crash(self, callback: Callable[[], object]) -> Callable[[], None]:
+        """Call this, in the thread that crashes, once the life has crashed.
+
+        Returns:
+            What takes it back.
+        """
+        self._watchers.append(callback)
+        return lambda: self._watchers.remove(callback)
 
     def end(self) -> None:
         """End the life: what is left of it can't act any more."""
-        raise NotImplementedError
+        self.over = True
 
     @contextmanager
     def here(self) -> Iterator[None]:
@@ -107,4 +185,8 @@ class Life:
         coroutine). Runs that begin where nothing was said belong to the life that
         began last.
         """
-        yield
+        token = HERE.set(self)
+        try:
+            yield
+        finally:
+            HERE.reset(token)

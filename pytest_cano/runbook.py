@@ -2,11 +2,141 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeAlias, final
+
+from cano_core.checkpoints.store import CheckpointStore, remembers_outcomes
+from cano_core.graph import Graph
+
+from .kept_log import KeptLog
+
+Place: TypeAlias = str
+RunKey: TypeAlias = tuple[str | None, str]
+"""A run's id and its store's place; for a run without a store None and its number."""
 
 
+@final
+class RunRecord:
+    """One run, over all lives.
+
+    Attributes:
+        run: its ordinal.
+        workflow_id: its id, or None for a run without a store.
+        graph: what may follow what.
+        remembers: whether its store remembers outcomes.
+        log: what its store must hold.
+        place: where its store is.
+        first_life: number of the life that began it.
+        before_extra: how many rows it had written before the extra start.
+        current: the (state, visit) that was current at each crash.
+        storeless_exit: exit state that it reached in the present life, if it has no
+            store.
+    """
+
+    def __init__(
+        self, run: int, key: RunKey, graph: Graph, log: KeptLog, life: int
+    ) -> None:
+        self.run = run
+        self.workflow_id, self.place = key
+        self.graph = graph
+        self.first_life = life
+        self.before_extra = 0
+        self.remembers = True
+        self.log = log
+        self.current: list[tuple[str, int]] = []
+        self.storeless_exit: str | None = None
+
+    @property
+    def exit(self) -> str | None:
+        """Label of the exit state that the run reached, or None."""
+        return self.storeless_exit if self.workflow_id is None else self.log.exit
+
+
+@final
 class RunBook:
-    """Every run of a world."""
+    """Every run of a world.
+
+    Args:
+        disk: the world's disk; places of stores are told relative to it.
+
+    Attributes:
+        expected: ordinals of the runs that every baseline knows.
+        records: every run.
+    """
 
     def __init__(self, disk: Path) -> None:
-        self.disk = disk
+        self.expected: Mapping[RunKey, int] = {}
+        self.records: dict[RunKey, RunRecord] = {}
+        self._logs: dict[RunKey, KeptLog] = {}
+        self._disk = str(disk)
+
+    def log(self, workflow_id: str, place: Place) -> KeptLog:
+        """Return what a store must hold of a run."""
+        return self._logs.setdefault((workflow_id, place), KeptLog())
+
+    def stored(
+        self, workflow_id: str, graph: Graph, store: CheckpointStore, life: int
+    ) -> RunRecord:
+        """Return the run of that id in that store."""
+        place = self.place(store)
+        record = self._record((workflow_id, place), graph, life)
+        record.remembers = remembers_outcomes(store)
+        return record
+
+    def storeless(self, number: int, graph: Graph, life: int) -> RunRecord:
+        """Return the run that is the n-th of its life without a store."""
+        record = self._record((None, str(number)), graph, life)
+        record.storeless_exit = None
+        return record
+
+    def place(self, store: CheckpointStore) -> Place:
+        """Say where a store keeps its logs, alike for every object that opens it."""
+        path = getattr(store, "path", None)
+        where = os.fspath(path) if isinstance(path, (str, os.PathLike)) else ""
+        return f"{type(store).__qualname__} {str(where).removeprefix(self._disk)}"
+
+    def crashed(self) -> None:
+        """A life has crashed: remember where every run stands."""
+        for record in self.records.values():
+            visit = record.log.visit
+            if visit is not None:
+                record.current.append(visit)
+
+    def forget_unwritten(self) -> None:
+        """Free the ordinals of runs that never had a row: they have not begun."""
+        for key, record in list(self.records.items()):
+            if record.workflow_id is not None and not record.log.begun:
+                del self.records[key]
+
+    def mark_extra_start(self) -> None:
+        """Remember what has been written before a finished program starts again."""
+        for record in self.records.values():
+            record.before_extra = len(record.log.written)
+
+    def restartable(self) -> bool:
+        """Say whether a start of the finished program must do nothing at all."""
+        return bool(self.records) and all(
+            record.workflow_id is not None
+            and record.remembers
+            and record.exit is not None
+            and not record.log.rows
+            and not record.log.forgotten
+            for record in self.records.values()
+        )
+
+    def _record(self, key: RunKey, graph: Graph, life: int) -> RunRecord:
+        record = self.records.get(key)
+        if record is None:
+            log = KeptLog() if key[0] is None else self.log(key[0], key[1])
+            record = RunRecord(self._ordinal(key), key, graph, log, life)
+            self.records[key] = record
+        return record
+
+    def _ordinal(self, key: RunKey) -> int:
+        if key in self.expected:
+            return self.expected[key]
+        taken = {record.run for record in self.records.values()}
+        taken |= set(self.expected.values())
+        return next(n for n in range(1, len(taken) + 2) if n not in taken)

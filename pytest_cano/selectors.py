@@ -19,6 +19,9 @@ from typing import final
 from .notation import Part, SelectorError, did_you_mean, split
 from .schedule import CrashPoint, Fault, Schedule
 
+MOST_LISTED = 20
+"""Names that a message lists."""
+
 __all__ = ["Selector", "SelectorError", "parse_selectors", "unmet_message"]
 
 
@@ -124,7 +127,33 @@ def unmet_message(text: str, points: Iterable[str]) -> str:
         text: the selector as it was written.
         points: the points that were met, as texts.
     """
-    raise NotImplementedError
+    known = [CrashPoint.parse(point) for point in points]
+    if not known:
+        return f"{text!r}: no run met any crash point, so nothing was crashed"
+    labels = dict.fromkeys(point.state for point in known)
+    for state in _states(Selector.parse(text)):
+        if _resolve(state, labels) not in labels:
+            return (
+                f"{text!r}: no run was in a state {state!r} ({_listed(labels)})"
+                + did_you_mean(state, (*labels, "all"))
+            )
+    return (
+        f"{text!r}: no run met it; what was met: {_listed(map(str, known))}"
+        + did_you_mean(text, map(str, known))
+    )
+
+
+def _states(selector: Selector) -> list[str]:
+    if selector.schedule is not None:
+        return [fault.point.state for fault in selector.schedule.faults]
+    part = selector.part
+    return [] if part is None or part.state is None else [part.state]
+
+
+def _listed(names: Iterable[str]) -> str:
+    shown = list(names)
+    rest = len(shown) - MOST_LISTED
+    return ", ".join(shown[:MOST_LISTED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _resolve(state: str, known: Collection[str]) -> str:

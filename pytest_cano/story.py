@@ -130,6 +130,7 @@ class RunStory:
         run: its ordinal.
         workflow_id: its id; None for a run without a store.
         exit: label of the exit state that it reached, or None.
+        state: label of the state that its log ends in, or None.
         logs: the rows of its log; one log for every fresh start.
         extra_rows: rows that the extra start appended.
         loads: logs that were read back otherwise than written.
@@ -141,6 +142,7 @@ class RunStory:
     run: int
     workflow_id: str | None
     exit: str | None
+    state: str | None = None
     logs: tuple[tuple[CheckpointRow, ...], ...] = ()
     extra_rows: tuple[CheckpointRow, ...] = ()
     loads: tuple[Load, ...] = ()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import final
 
 from cano_core.checkpoints.store import CheckpointStore
 
+from .bound_store import bound_store
 from .ledger import EffectLedger
 from .life import Life
 
@@ -34,12 +37,16 @@ class WorldView:
         self.life: int = life.number
         self._life = life
         self._open_store = open_store
+        self._opened: CheckpointStore | None = None
         self._store: CheckpointStore | None = None
 
     @property
     def store(self) -> CheckpointStore:
         """The checkpoint store on this world's disk; opened when first asked for."""
-        raise NotImplementedError
+        if self._store is None:
+            self._opened = self._open_store()
+            self._store = bound_store(self._opened, self._life)
+        return self._store
 
     def observe(self, name: str, value: object) -> None:
         """Record something that must be the same as in the undisturbed run."""
@@ -54,5 +61,14 @@ class WorldView:
         self._life.normalise(function)
 
     def close(self) -> None:
-        """Close the store, if it was opened here and not kept in the world."""
-        raise NotImplementedError
+        """Close the store, if it was opened here and is not kept in the world.
+
+        Not to be called from a running event loop.
+        """
+        opened, self._opened = self._opened, None
+        close = getattr(opened, "close", None) or getattr(opened, "aclose", None)
+        if close is None or self._life.world.keeps(opened):
+            return
+        closing = close()
+        if inspect.iscoroutine(closing):
+            asyncio.run(closing)

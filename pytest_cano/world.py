@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar, final
 
@@ -37,6 +38,7 @@ class World:
         effects: every effect, in order.
         book: every run, and what its log must hold.
         lives: every life so far.
+        lock: held while an effect or a crash point is recorded, in any thread.
         ignored: effect names (fnmatch patterns) that are no crash points and are not
             judged.
     """
@@ -58,6 +60,7 @@ class World:
         self.lives: list[Life] = []
         self.lock = threading.RLock()
         self._kept: dict[str, Any] = {}
+        self._keys: set[tuple[str, str]] = set()
 
     def new_life(self, fault: Fault | None = None) -> Life:
         """Begin the next life, with the fault that is planned for it."""
@@ -65,12 +68,28 @@ class World:
         self.lives.append(life)
         return life
 
+    def is_new(self, name: str, key: str | None) -> bool:
+        """Take note of an effect's key; False if it was seen before."""
+        if key is None:
+            return True
+        known = len(self._keys)
+        self._keys.add((name, key))
+        return len(self._keys) > known
+
+    def ignores(self, name: str) -> bool:
+        """Say whether effects of that name are left out."""
+        return any(fnmatchcase(name, pattern) for pattern in self.ignored)
+
     def keep(self, name: str, factory: Callable[[], T]) -> T:
         """Return the object of that name, made once and kept over all lives."""
         if name not in self._kept:
             self._kept[name] = factory()
         kept: T = self._kept[name]
         return kept
+
+    def keeps(self, kept: object) -> bool:
+        """Say whether an object is kept over all lives."""
+        return any(each is kept for each in self._kept.values())
 
     def discard(self) -> None:
         """Remove the disk."""

@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import final
+from collections.abc import Iterable, Iterator
 
-from ..explorer import Trial
+from ..effects import Effect, count_effects
+from ..expedition import Trial
 from ..schedule import Schedule
-from ..story import Finding, Story
+from ..story import Finding, LifeStory, Story
+from .summary import (
+    Summary,
+    failed_line,
+    matrix_text,
+    score_text,
+    summary_line,
+    summary_text,
+)
 
+__all__ = [
+    "Summary",
+    "failed_line",
+    "failure_text",
+    "flaky_text",
+    "matrix_text",
+    "score_text",
+    "summary_line",
+    "summary_text",
+    "title",
+]
 
-@final
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """All that the summary says of one program; builtins only.
+LONGEST_EFFECT = 60
+"""Characters of an effect that the table shows."""
 
-    Attributes:
-        name: of the test or program.
-        points: every crash point that its baseline met, as text.
-        verdicts: each schedule that was run, as text, with its verdict.
-        seconds: how long it all took.
-        limits: what was left out, and why.
-    """
+MOST_EFFECTS = 12
+"""Effects that the table shows, beside those that differ."""
 
-    name: str
-    points: Sequence[str] = ()
-    verdicts: Mapping[str, str] = field(default_factory=dict)
-    seconds: float = 0.0
-    limits: Sequence[str] = ()
+_WAY_OUT = (
+    "  Two undisturbed runs differ, so no crash can be judged. Give every life the",
+    "  same data (cano_faker is seeded alike), or say what may differ:",
+    "  cano.normalise(fn) for arguments and observations, cano_ignore_effects for",
+    "  effects.",
+)
 
 
 def title(name: str, schedule: Schedule) -> str:
@@ -43,34 +55,110 @@ def failure_text(trial: Trial, *, again: str) -> str:
         trial: what was found.
         again: the command that runs exactly this schedule once more.
     """
-    raise NotImplementedError
+    first, *others = trial.findings
+    blocks = [
+        _finding(first),
+        [line for life in trial.story.lives for line in _life(life)],
+        _effects(trial.baseline, trial.story),
+        [f"  also    {line}" for other in others for line in _finding(other)],
+        [f"  hint    {hint}" for hint in trial.story.hints],
+        _failure(trial.story),
+        [f"  again   {again}"],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
 def flaky_text(finding: Finding, baseline: Story) -> str:
     """Return the report of two undisturbed runs that differ, and the way out."""
-    raise NotImplementedError
+    said = "\n".join((finding.message, *finding.details))
+    places = {
+        effect.identity: f"  {_cut(effect.identity)}   {effect.location}"
+        for effect in baseline.effects
+        if effect.identity in said
+    }
+    blocks = (_finding(finding), places.values(), _WAY_OUT)
+    return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
-def failed_line(summary: Summary) -> str:
-    """Return ``3 of 14 crash points failed: Process@end DUPLICATED, ...``."""
-    raise NotImplementedError
+def _finding(finding: Finding) -> list[str]:
+    indent = " " * (len(finding.verdict) + 2)
+    return [
+        f"{finding.verdict}  {finding.message}",
+        *(indent + detail for detail in finding.details),
+    ]
 
 
-def summary_line(summary: Summary) -> str:
-    """Return ``test_checkout  14/14 crash points  0.8 s``."""
-    raise NotImplementedError
+def _life(life: LifeStory) -> Iterator[str]:
+    way = "; ".join(life.path)
+    if life.extra:
+        way = "the finished program, started once more" + (way and f": {way}")
+    elif not way:
+        way = "no state was entered"
+    yield f"  life {life.number}   {way}{_end(life)}"
+    for note in life.notes:
+        yield f"           {note}"
 
 
-def matrix_text(summaries: Sequence[Summary]) -> str:
-    """Return state by moment how it went; empty where nothing failed."""
-    raise NotImplementedError
+def _end(life: LifeStory) -> str:
+    point = life.crashed_at
+    if point is not None:
+        last = life.path[-1].split(" > ")[-1] if life.path else ""
+        here = last.removeprefix("resumed at ") == point.state
+        alone = point.run == 1 and point.visit == 1
+        where = point.step if here and alone else str(point)
+        return f"  crashed at {where}: {point.phrase}"
+    if life.ended == "failed":
+        return f"  failed: {_reason(life)}"
+    return "  was skipped" if life.ended == "skipped" else ""
 
 
-def score_text(summaries: Sequence[Summary]) -> str:
-    """Return the last line: how much passed, of how much that there is."""
-    raise NotImplementedError
+def _reason(life: LifeStory) -> str:
+    lines = [line for line in life.failure.splitlines() if line.strip()]
+    return lines[-1].strip().removeprefix("E  ").strip() if lines else "without a word"
 
 
-def summary_text(summaries: Sequence[Summary]) -> str:
-    """Return the whole summary: a line each, the matrix, limits, the score."""
-    raise NotImplementedError
+def _failure(story: Story) -> list[str]:
+    life = story.judged
+    if life.ended != "failed" or not life.failure.strip():
+        return []
+    return [
+        f"  life {life.number} failed:",
+        *(f"    {line}".rstrip() for line in life.failure.strip("\n").splitlines()),
+    ]
+
+
+def _effects(baseline: Story, story: Story) -> list[str]:
+    usual, seen = count_effects(baseline.effects), count_effects(story.effects)
+    names = list(dict.fromkeys((*usual, *seen)))
+    shown = [
+        name
+        for number, name in enumerate(names)
+        if number < MOST_EFFECTS or usual.get(name) != seen.get(name)
+    ]
+    if not shown:
+        return []
+    width = max(len("effect"), *(len(_cut(name)) for name in shown))
+    lines = [f"  {'effect':<{width}}  undisturbed  this run"]
+    for name in shown:
+        before, after = usual.get(name, 0), seen.get(name, 0)
+        where = "" if before == after else _where(name, story.effects, baseline.effects)
+        line = f"  {_cut(name):<{width}}  {before:>11}  {after:>8}   {where}"
+        lines.append(line.rstrip())
+    if len(shown) < len(names):
+        lines.append(f"  … and {len(names) - len(shown)} more, as often as undisturbed")
+    return lines
+
+
+def _where(name: str, *kinds: Iterable[Effect]) -> str:
+    for effects in kinds:
+        for effect in reversed(tuple(effects)):
+            if effect.identity == name:
+                return effect.location
+    return ""
+
+
+def _cut(name: str) -> str:
+    one_line = name.encode("unicode_escape").decode() if "\n" in name else name
+    if len(one_line) <= LONGEST_EFFECT:
+        return one_line
+    return one_line[: LONGEST_EFFECT - 1] + "…"

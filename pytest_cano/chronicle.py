@@ -1,0 +1,115 @@
+"""From a world and its lives to the story that oracles and reports read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .life import Life
+from .program import LifeResult
+from .runbook import RunRecord
+from .schedule import CrashPoint, Schedule
+from .story import Ending, LifeStory, RunStory, Story, TaskRun
+from .world import World
+
+LONGEST_PATH = 12
+"""Steps of a path that a timeline shows; a loop may go on for ever."""
+
+_ENDINGS: dict[str, Ending] = {
+    "passed": "returned",
+    "failed": "failed",
+    "skipped": "skipped",
+}
+
+
+def life_story(life: Life, result: LifeResult) -> LifeStory:
+    """Tell one life."""
+    return LifeStory(
+        number=life.number,
+        ended="crashed" if life.crashed else _ENDINGS[result.outcome],
+        path=tuple(_paths(life)),
+        crashed_at=life.crashed_at,
+        failure="" if life.crashed else result.failure,
+        notes=tuple(life.notes),
+        extra=life.extra,
+    )
+
+
+def story(
+    world: World,
+    lives: Sequence[LifeStory],
+    *,
+    schedule: Schedule | None = None,
+    unreached: CrashPoint | None = None,
+    hints: Sequence[str] = (),
+    duration: float = 0.0,
+) -> Story:
+    """Tell a whole schedule, or a baseline."""
+    extra = next((life.number for life in lives if life.extra), 0)
+    judged = [life for life in world.lives if not life.extra][-1]
+    return Story(
+        schedule=schedule,
+        lives=tuple(lives),
+        runs={
+            record.run: _run_story(record, extra)
+            for record in world.book.records.values()
+        },
+        effects=tuple(
+            effect for effect in world.effects if not world.ignores(effect.name)
+        ),
+        task_runs=tuple(run for life in world.lives for run in _task_runs(life)),
+        observations={
+            name: tuple(values) for name, values in judged.observations.items()
+        },
+        points=tuple(
+            dict.fromkeys(point for life in world.lives for point in life.points)
+        ),
+        hints=tuple(dict.fromkeys(hints)),
+        duration=duration,
+        unreached=unreached,
+    )
+
+
+def _run_story(record: RunRecord, extra: int) -> RunStory:
+    log = record.log
+    return RunStory(
+        run=record.run,
+        workflow_id=record.workflow_id,
+        exit=record.exit,
+        state=log.state,
+        logs=tuple(map(tuple, log.logs)),
+        extra_rows=tuple(log.written[record.before_extra :]) if extra else (),
+        loads=tuple(log.loads),
+        transitions=record.graph.transitions,
+        remembers=record.remembers,
+        current=tuple(record.current),
+    )
+
+
+def _task_runs(life: Life) -> Iterator[TaskRun]:
+    for frame in life.frames.values():
+        for ended in frame.runs:
+            unfinished = ended == "crashed" and not life.crashed
+            yield TaskRun(
+                frame.run,
+                frame.state,
+                frame.visit,
+                life.number,
+                "interrupted" if unfinished else ended,
+            )
+
+
+def _paths(life: Life) -> Iterator[str]:
+    alone = len(life.world.book.records) == 1
+    for run, steps in sorted(life.paths.items()):
+        text = _path(steps)
+        yield text if alone else f"{run}: {text}"
+
+
+def _path(steps: Sequence[str]) -> str:
+    shown = list(steps[-LONGEST_PATH:])
+    text = "… > " if len(shown) < len(steps) else ""
+    for number, step in enumerate(shown):
+        if number:
+            text += ", " if step.startswith(("resumed at ", "had finished")) else " > "
+        text += step
+    return text

@@ -1,0 +1,151 @@
+"""One world, life after life: a schedule from its first crash to its judgement."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
+
+from .chronicle import life_story, story
+from .injection import injected
+from .life import Life
+from .oracles import judge
+from .program import LifeResult, Program
+from .schedule import CrashPoint, Fault, Schedule
+from .story import Finding, LifeStory, Story, Verdict
+from .world import World
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One schedule, and what was found.
+
+    Attributes:
+        schedule: the schedule.
+        verdict: the weightiest, or PASS.
+        findings: everything found, the weightiest first.
+        story: what was observed.
+        baseline: what it was compared with.
+    """
+
+    schedule: Schedule
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    story: Story
+    baseline: Story
+
+
+@final
+class Expedition:
+    """Lives a program's lives in one world.
+
+    Args:
+        program: the program.
+        world: a fresh world.
+    """
+
+    def __init__(self, program: Program, world: World) -> None:
+        self._program = program
+        self._world = world
+        self._lives: list[LifeStory] = []
+        self._hints: list[str] = []
+        self._unreached: CrashPoint | None = None
+        self._schedule: Schedule | None = None
+        self._began = time.perf_counter()
+
+    def live(self, fault: Fault | None = None, *, extra: bool = False) -> Life:
+        """Live the next life."""
+        life = self._world.new_life(fault)
+        life.extra = extra
+        with injected(life):
+            result = self._program.live(life)
+        self._world.book.forget_unwritten()
+        self._lives.append(life_story(life, result))
+        if not life.crashed and not extra and self._schedule is not None:
+            self._hints += _hints(life, result)
+        return life
+
+    def story(self) -> Story:
+        """Tell what has happened so far."""
+        return story(
+            self._world,
+            self._lives,
+            schedule=self._schedule,
+            unreached=self._unreached,
+            hints=self._hints,
+            duration=time.perf_counter() - self._began,
+        )
+
+    def through(self, schedule: Schedule, baseline: Story) -> Trial:
+        """Live through a schedule, and judge it.
+
+        After the last crash there is one undisturbed life, or two if the first does
+        not end what the baseline ended. A program that has done everything is then
+        started once more, where its stores must know that there is nothing to do.
+        """
+        self._schedule = schedule
+        for fault in schedule.faults:
+            if not self.live(fault).crashed:
+                self._unreached = fault.point
+                return self._trial(schedule, baseline)
+        self.live()
+        if any(_unfinished(baseline, self._world)):
+            self.live()
+        trial = self._trial(schedule, baseline)
+        if trial.findings or not self._world.book.restartable():
+            return trial
+        self._world.book.mark_extra_start()
+        self.live(extra=True)
+        return self._trial(schedule, baseline)
+
+    def _trial(self, schedule: Schedule, baseline: Story) -> Trial:
+        told = self.story()
+        findings = judge(baseline, told)
+        verdict = findings[0].verdict if findings else Verdict.PASS
+        return Trial(schedule, verdict, findings, told, baseline)
+
+
+def _unfinished(baseline: Story, world: World) -> Iterator[int]:
+    exits = {record.run: record.exit for record in world.book.records.values()}
+    for run in baseline.runs.values():
+        if run.exit is not None and exits.get(run.run) is None:
+            yield run.run
+
+
+def _hints(life: Life, result: LifeResult) -> Iterator[str]:
+    """Say what a program does wrong that does not go on with its runs."""
+    if life.number > 1 and "RunExistsError" in result.failure:
+        yield (
+            f"life {life.number} began the run anew instead of resuming it "
+            "(RunExistsError): let the program call workflow.start_or_resume(...), "
+            "which is right for a first start and for a restart"
+        )
+    if life.number > 1 and "RunNotFoundError" in result.failure:
+        yield (
+            f"life {life.number} resumed a run that had no row yet "
+            "(RunNotFoundError): let the program call workflow.start_or_resume(...), "
+            "which is right for a first start and for a restart"
+        )
+    records = life.world.book.records.values()
+    for left in records:
+        if left.exit is not None or left.log.state is None:
+            continue
+        for other in records:
+            if not left.first_life < other.first_life == life.number:
+                continue
+            if other.workflow_id is None:
+                continue
+            if other.workflow_id != left.workflow_id:
+                yield (
+                    f"life {life.number} began run {other.workflow_id!r} and left run "
+                    f"{left.workflow_id!r} where it was: give a run the same id in "
+                    "every life (cano_workflow_id is one)"
+                )
+            else:
+                yield (
+                    f"life {life.number} looked for run {left.workflow_id!r} in "
+                    f"{other.place.strip()}, life {left.first_life} had written it to "
+                    f"{left.place.strip()}: keep the store on cano_disk"
+                )

@@ -1,0 +1,113 @@
+"""Which visit of which run the code that is running belongs to."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from contextvars import ContextVar
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Literal, final
+
+from .schedule import CrashPoint
+
+if TYPE_CHECKING:
+    from .life import Life
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_LIBRARY = os.path.dirname(os.__file__) + os.sep
+
+MOST_WRAPPERS = 20
+
+FRAME: ContextVar[TaskFrame | None] = ContextVar("cano_task_frame", default=None)
+"""The visit whose task is running; asyncio tasks and `to_thread` inherit it."""
+
+
+@final
+class TaskFrame:
+    """One visit in one life: what its task has done so far.
+
+    Attributes:
+        life: the life.
+        run: ordinal of the run.
+        state: label.
+        visit: of that state.
+        effects: calls so far, over all attempts.
+        memos: rows so far.
+        runs: how each run of the task ended; ``crashed`` until that is known.
+        code: the task's own code, if it can be told.
+    """
+
+    __slots__ = ("code", "effects", "life", "memos", "run", "runs", "state", "visit")
+
+    def __init__(self, life: Life, run: int, state: str, visit: int) -> None:
+        self.life = life
+        self.run = run
+        self.state = state
+        self.visit = visit
+        self.effects = 0
+        self.memos = 0
+        self.runs: list[Literal["returned", "interrupted", "crashed"]] = []
+        self.code: CodeType | None = None
+
+    def point(self, moment: str, index: int | None = None) -> CrashPoint:
+        """Return a crash point of this visit."""
+        return CrashPoint(self.state, moment, index, self.visit, self.run)
+
+    def next_effect(self) -> CrashPoint:
+        """Count an effect, and return the point right after it."""
+        self.effects += 1
+        return self.point("effect", self.effects)
+
+    def next_memo(self) -> CrashPoint:
+        """Count a memo, and return the point right after it."""
+        self.memos += 1
+        return self.point("memo", self.memos)
+
+
+def code_of(task: object) -> CodeType | None:
+    """Return the code of a task as its author wrote it; None if there is none."""
+    if not isinstance(task, functools.partial) and not hasattr(task, "__code__"):
+        task = getattr(task, "run", task)
+    for _ in range(MOST_WRAPPERS):
+        if isinstance(task, functools.partial):
+            task = task.func
+        elif hasattr(task, "__wrapped__"):
+            task = task.__wrapped__
+        else:
+            break
+    code = getattr(task, "__code__", None)
+    return code if isinstance(code, CodeType) else None
+
+
+def location(root: Path, code: CodeType | None) -> str:
+    """Say where in the program the caller is: ``shop/checkout.py:31 in process``.
+
+    The line of the task's own frame, if that is on the stack; else the nearest one
+    outside this package and the standard library; else where the task begins.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    nearest: tuple[CodeType, int] | None = None
+    while frame is not None:
+        if code is not None and frame.f_code is code:
+            nearest = code, frame.f_lineno
+            break
+        if nearest is None and not _passed_over(frame.f_code.co_filename):
+            nearest = frame.f_code, frame.f_lineno
+            if code is None:
+                break
+        frame = frame.f_back
+    if nearest is None:
+        if code is None:
+            return ""
+        nearest = code, code.co_firstlineno
+    place, line = nearest
+    path = place.co_filename.removeprefix(str(root) + os.sep)
+    return f"{path}:{line} in {place.co_name}"
+
+
+def _passed_over(path: str) -> bool:
+    return path.startswith((_HERE, "<frozen")) or (
+        path.startswith(_LIBRARY) and "site-packages" not in path
+    )

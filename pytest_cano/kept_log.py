@@ -1,0 +1,154 @@
+"""What a store must hold of one run: the log as it was written.
+
+It is compared with whatever the store gives back; the oracles judge the difference.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+from cano_core.checkpoints.row import CheckpointRow, Outcome, RowKind
+
+from .story import Load
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What an operation that failed may have done all the same.
+
+    Attributes:
+        rows: rows that may have become durable.
+        outcome: the outcome that may have replaced the log with them.
+        clears: whether the run may have been forgotten.
+    """
+
+    rows: tuple[CheckpointRow, ...] = ()
+    outcome: Outcome | None = None
+    clears: bool = False
+
+
+@final
+class KeptLog:
+    """What a store must hold of one run, as far as operations have succeeded.
+
+    Attributes:
+        begun: whether there ever was a row.
+        rows: the log.
+        logs: every log so far that was written under our eyes; one for each fresh
+            start, the present one last.
+        outcome: what `finish` left, or None.
+        exit: label of the exit state, once the log was let go of there.
+        forgotten: whether the program itself made the store forget the outcome.
+        loads: logs that were read back otherwise than written.
+        visits: entries of each label in the log.
+    """
+
+    def __init__(self) -> None:
+        self.begun = False
+        self.rows: list[CheckpointRow] = []
+        self.logs: list[list[CheckpointRow]] = []
+        self.outcome: Outcome | None = None
+        self.exit: str | None = None
+        self.forgotten = False
+        self.loads: list[Load] = []
+        self.visits: Counter[str] = Counter()
+        self._doubts: list[Doubt] = []
+
+    @property
+    def state(self) -> str | None:
+        """Label of the state that the log ends in; None for an empty log."""
+        return self.rows[-1].state if self.rows else None
+
+    @property
+    def visit(self) -> tuple[str, int] | None:
+        """The state and visit that the log ends in; None for an empty log."""
+        state = self.state
+        return None if state is None else (state, max(1, self.visits[state]))
+
+    @property
+    def written(self) -> list[CheckpointRow]:
+        """Every row that was ever appended under our eyes."""
+        return [row for log in self.logs for row in log]
+
+    def appended(self, rows: Sequence[CheckpointRow]) -> None:
+        """Rows have become durable."""
+        if not rows:
+            return
+        if not self.rows:
+            self._begin([])
+            self.logs.append(self.rows)
+        self.rows.extend(rows)
+        self._count(rows)
+
+    def finished(self, rows: Sequence[CheckpointRow], outcome: Outcome) -> None:
+        """The run has ended, and the outcome has replaced its log."""
+        self.appended(rows)
+        self.outcome = outcome
+        self.exit = outcome.state
+        self.forgotten = False
+        self.rows = []
+
+    def cleared(self, *, at_exit: bool) -> None:
+        """The store has forgotten the run: because it had ended, or as asked."""
+        if at_exit:
+            self.exit = self.state
+        elif self.outcome is not None:
+            self.forgotten = True
+        self.outcome = None
+        self.rows = []
+
+    def doubted(self, doubt: Doubt) -> None:
+        """An operation has failed, and may have had its effect or not."""
+        self._doubts.append(doubt)
+
+    def loaded(self, life: int, found: Sequence[CheckpointRow]) -> Load | None:
+        """The store has given these rows; say so if they are not what it must hold."""
+        expected, given = tuple(self.rows), tuple(found)
+        doubts, self._doubts = self._doubts, []
+        if given == expected:
+            if not given:
+                self._doubts = doubts
+            return None
+        for doubt in doubts:
+            if doubt.outcome is not None:
+                if not given:
+                    self._doubts = [doubt]
+                    return None
+            elif doubt.clears:
+                if not given:
+                    self.cleared(at_exit=True)
+                    return None
+            elif given == expected + doubt.rows:
+                self.appended(doubt.rows)
+                return None
+        # A log that was there before anything here wrote to it is the program's own.
+        load = None
+        if self.begun:
+            load = Load(life, expected, given, finished=self.exit is not None)
+            self.loads.append(load)
+        self._begin(list(given))
+        self._count(given)
+        return load
+
+    def told(self, outcome: Outcome | None) -> None:
+        """The store has given this outcome."""
+        for doubt in self._doubts:
+            if outcome is not None and outcome == doubt.outcome:
+                self.finished(doubt.rows, outcome)
+                self._doubts = []
+                return
+
+    def _begin(self, rows: list[CheckpointRow]) -> None:
+        self.begun = True
+        self.rows = rows
+        self.outcome = None
+        self.visits = Counter()
+
+    def _count(self, rows: Sequence[CheckpointRow]) -> None:
+        for row in rows:
+            if row.kind is RowKind.STATE_ENTRY:
+                self.visits[row.state] += 1

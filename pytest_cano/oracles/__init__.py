@@ -1,0 +1,54 @@
+"""The oracles: small, independent judges of a story, each with one verdict.
+
+None of them runs anything. A new one is a class in a file of its own and a line here.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from ..story import Finding, Story
+from .bad_log import BadLog
+from .diverged import Diverged
+from .duplicated import Duplicated
+from .flaky_baseline import FlakyBaseline
+from .lost import Lost
+from .not_fired import NotFired
+from .reran import Reran
+from .stuck import Stuck
+
+__all__ = ["ORACLES", "FlakyBaseline", "Oracle", "judge"]
+
+
+class Oracle(Protocol):
+    """Judges one thing about a schedule."""
+
+    def judge(self, baseline: Story, story: Story) -> Finding | None:
+        """Compare a story with the undisturbed one; None if there is nothing to say."""
+
+
+ORACLES: Final[tuple[Oracle, ...]] = (
+    NotFired(),
+    Stuck(),
+    Duplicated(),
+    Lost(),
+    Diverged(),
+    Reran(),
+    BadLog(),
+)
+"""Every oracle, the weightiest first."""
+
+
+def judge(baseline: Story, story: Story) -> tuple[Finding, ...]:
+    """Return what the oracles find, the weightiest first.
+
+    A crash that was never reached proves nothing, so nothing else is judged then.
+    """
+    findings: list[Finding] = []
+    for oracle in ORACLES:
+        finding = oracle.judge(baseline, story)
+        if finding is not None:
+            findings.append(finding)
+            if isinstance(oracle, NotFired):
+                break
+    return tuple(findings)

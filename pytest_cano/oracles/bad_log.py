@@ -1,0 +1,91 @@
+"""BAD_LOG: the log broke its rules, or was not what had been appended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import final
+
+from cano_core.checkpoints.row import CheckpointRow, RowKind
+
+from ..story import Finding, Load, RunStory, Story, Verdict
+from .wording import AGAIN
+
+
+@final
+class BadLog:
+    """A log must hold what was appended, in order, and be gone after the end."""
+
+    def judge(self, baseline: Story, story: Story) -> Finding | None:
+        """Judge a story."""
+        problems = [
+            f"{'' if len(story.runs) == 1 else f'run {run.run}: '}{problem}"
+            for run in story.runs.values()
+            for problem in _problems(run)
+        ]
+        if not problems:
+            return None
+        return Finding(Verdict.BAD_LOG, problems[0], tuple(problems[1:]))
+
+
+def _problems(run: RunStory) -> Iterator[str]:
+    for load in run.loads:
+        yield _difference(load)
+    for log in run.logs:
+        yield from _broken_rules(log, run.transitions)
+    for row in run.extra_rows:
+        yield f"{_named(row)} was appended {AGAIN}"
+
+
+def _difference(load: Load) -> str:
+    if load.finished and not load.expected:
+        return (
+            f"life {load.life} found {len(load.found)} rows, though the run had ended "
+            "and its log was gone"
+        )
+    if not load.found:
+        return (
+            f"life {load.life} found no rows, {len(load.expected)} had been appended: "
+            "what keeps the log did not survive (a store in memory, or a teardown "
+            "that removes it?)"
+        )
+    for expected, found in zip(load.expected, load.found, strict=False):
+        if expected != found:
+            return (
+                f"life {load.life} found row {expected.sequence} changed: {found}, "
+                f"{expected} had been appended"
+            )
+    missing = load.expected[len(load.found) :]
+    if missing:
+        return f"life {load.life} did not find {_named(missing[0])}, which was appended"
+    return (
+        f"life {load.life} found {_named(load.found[len(load.expected)])}, which "
+        "nobody had appended"
+    )
+
+
+def _broken_rules(
+    log: Sequence[CheckpointRow], transitions: Mapping[str, frozenset[str] | None]
+) -> Iterator[str]:
+    state: str | None = None
+    for position, row in enumerate(log):
+        if row.sequence != position:
+            yield f"{_named(row)} stands where row {position} belongs"
+            return
+        if state is not None and transitions and state not in transitions:
+            yield f"{_named(row)} follows the exit state {state}"
+            return
+        if row.kind is RowKind.STATE_ENTRY:
+            legal = None if state is None else transitions.get(state)
+            if legal is not None and row.state not in legal:
+                yield (
+                    f"{_named(row)} follows {state}, which leads only to "
+                    f"{', '.join(sorted(legal))}"
+                )
+            state = row.state
+        elif row.state != state:
+            yield f"{_named(row)} stands in a visit of {state or 'no state'}"
+
+
+def _named(row: CheckpointRow) -> str:
+    kind = "" if row.kind is RowKind.STATE_ENTRY else f" {row.kind.name}"
+    return f"row {row.sequence} ({row.state}{kind})"

@@ -1,0 +1,44 @@
+"""STUCK: no undisturbed restart brings a run to its end."""
+
+from __future__ import annotations
+
+from typing import final
+
+from ..story import Finding, RunStory, Story, Verdict
+
+
+@final
+class Stuck:
+    """What the undisturbed program finished must be finished after a restart."""
+
+    def judge(self, baseline: Story, story: Story) -> Finding | None:
+        """Judge a story."""
+        unfinished = [
+            run
+            for number, run in baseline.runs.items()
+            if run.exit is not None and _exit(story, number) is None
+        ]
+        if not unfinished:
+            return None
+        run = unfinished[0]
+        restarts = sum(not life.crashed_at and not life.extra for life in story.lives)
+        times = "a restart" if restarts == 1 else f"{restarts} restarts"
+        return Finding(
+            Verdict.STUCK,
+            f"{_where(run, story.runs.get(run.run), alone=len(baseline.runs) == 1)}: "
+            f"{times} without a crash did not bring it to {run.exit}",
+        )
+
+
+def _exit(story: Story, number: int) -> str | None:
+    run = story.runs.get(number)
+    return None if run is None else run.exit
+
+
+def _where(expected: RunStory, run: RunStory | None, *, alone: bool) -> str:
+    name = "the run" if alone else f"run {expected.run}"
+    if run is None:
+        return f"{name} was never begun"
+    if run.state is None:
+        return f"{name} did not end"
+    return f"{name} was left at {run.state}"

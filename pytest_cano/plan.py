@@ -1,0 +1,72 @@
+"""From selectors and a baseline to the schedules that are run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import final
+
+from .schedule import CrashPoint, Schedule
+from .selectors import Selector
+from .story import Story
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be run after a baseline.
+
+    Attributes:
+        schedules: every schedule selected, each once, the named ones first.
+        unmet: selectors that selected nothing.
+        points: the crash points that the baseline met.
+        limits: what is left out, and why: full sentences.
+    """
+
+    schedules: tuple[Schedule, ...]
+    unmet: tuple[Selector, ...]
+    points: tuple[CrashPoint, ...]
+    limits: tuple[str, ...] = ()
+
+
+def make_plan(selectors: Sequence[Selector], baseline: Story) -> Plan:
+    """Say which schedules the selectors mean, given what the baseline met.
+
+    A store that forgets finished runs can't pass ``cleared``: such points are left
+    out, unless one is named in full.
+    """
+    forgotten = frozenset(_forgotten(baseline))
+    labels = {label for run in baseline.runs.values() for label in run.transitions}
+    named: dict[Schedule, None] = {}
+    others: dict[Schedule, None] = {}
+    unmet: list[Selector] = []
+    left_out: dict[CrashPoint, None] = {}
+    for selector in selectors:
+        selected = selector.select(baseline.points, labels)
+        if not selected:
+            unmet.append(selector)
+        for schedule in selected:
+            first = schedule.faults[0].point
+            if selector.schedule is not None:
+                named[schedule] = None
+            elif first in forgotten:
+                left_out[first] = None
+            else:
+                others[schedule] = None
+    return Plan(
+        schedules=tuple(named | others),
+        unmet=tuple(unmet),
+        points=baseline.points,
+        limits=tuple(
+            f"{point} is left out: its store forgets finished runs (it has no finish "
+            "and outcome), so a program that never saw the end starts over"
+            for point in left_out
+            if Schedule.of(point) not in named
+        ),
+    )
+
+
+def _forgotten(baseline: Story) -> Iterator[CrashPoint]:
+    for point in baseline.points:
+        if point.moment == "cleared" and not baseline.runs[point.run].remembers:
+            yield point

@@ -1,0 +1,165 @@
+"""The summary: what of all that there was has passed, as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias, final
+
+from ..moments import MOMENTS
+from ..notation import split
+from ..schedule import CrashPoint
+
+Cells: TypeAlias = dict[tuple[str, str], list[str]]
+
+MOST_FAILURES = 5
+"""Failures that a line names."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All that the summary says of one program; builtins only.
+
+    Attributes:
+        name: of the test or program.
+        points: every crash point that its baseline met, as text.
+        verdicts: each schedule that was run, as text, with its verdict.
+        seconds: how long it all took.
+        limits: what was left out, and why.
+        flaky: whether two undisturbed runs differed, so that nothing was crashed.
+    """
+
+    name: str
+    points: Sequence[str] = ()
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    limits: Sequence[str] = ()
+    flaky: bool = False
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """The schedules that did not pass."""
+        return {
+            schedule: verdict
+            for schedule, verdict in self.verdicts.items()
+            if verdict != "PASS"
+        }
+
+
+def failed_line(summary: Summary) -> str:
+    """Return ``3 of 14 crash points failed: Process@end DUPLICATED, ...``."""
+    failed = [f"{schedule} {verdict}" for schedule, verdict in summary.failed.items()]
+    kind = "schedules" if any(map(_nested, summary.verdicts)) else "crash points"
+    rest = len(failed) - MOST_FAILURES
+    more = f" and {rest} more" if rest > 0 else ""
+    return (
+        f"{len(failed)} of {len(summary.verdicts)} {kind} failed: "
+        f"{', '.join(failed[:MOST_FAILURES])}{more}"
+    )
+
+
+def summary_line(summary: Summary, *, width: int = 0) -> str:
+    """Return ``test_checkout  14/14 crash points  0.8 s``.
+
+    Args:
+        summary: what it tells.
+        width: of the name's column.
+    """
+    parts = [f"{summary.name:<{width}}"]
+    if summary.flaky:
+        parts.append("FLAKY_BASELINE, not crashed")
+    elif not summary.verdicts:
+        parts.append("not crashed")
+    else:
+        single = [text for text in summary.verdicts if not _nested(text)]
+        nested = [text for text in summary.verdicts if _nested(text)]
+        if single:
+            left = len(summary.points) - len(single)
+            of_all = f" of {len(summary.points)}" if left > 0 else ""
+            parts.append(f"{_ratio(summary, single)} crash points{of_all}")
+        if nested:
+            parts.append(f"{_ratio(summary, nested)} nested")
+    parts.append(f"{summary.seconds:.1f} s")
+    return "  ".join(parts)
+
+
+def matrix_text(summaries: Sequence[Summary]) -> str:
+    """Return state by moment how it went; empty where nothing failed."""
+    return "\n\n".join(
+        "\n".join(_matrix(summary)) for summary in summaries if summary.failed
+    )
+
+
+def score_text(summaries: Sequence[Summary]) -> str:
+    """Return the last line: how much passed, of how much that there is."""
+    run = sum(len(summary.verdicts) for summary in summaries)
+    failed = sum(len(summary.failed) for summary in summaries)
+    points = sum(len(summary.points) for summary in summaries)
+    crashed = sum(
+        not _nested(schedule) for summary in summaries for schedule in summary.verdicts
+    )
+    score = f"{run - failed}/{run} schedules passed"
+    if run:
+        score += f" ({100 * (run - failed) // run} %)"
+    return f"score  {score}   coverage  {crashed}/{points} crash points"
+
+
+def summary_text(summaries: Sequence[Summary]) -> str:
+    """Return the whole summary: a line each, the matrix, limits, the score."""
+    width = max((len(summary.name) for summary in summaries), default=0)
+    lines = "\n".join(summary_line(summary, width=width) for summary in summaries)
+    limits = dict.fromkeys(limit for each in summaries for limit in each.limits)
+    blocks = (
+        lines,
+        matrix_text(summaries),
+        "\n".join(limits),
+        score_text(summaries),
+    )
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _matrix(summary: Summary) -> Iterator[str]:
+    cells = _cells(summary)
+    states = list(dict.fromkeys(state for state, _ in cells))
+    moments = [name for name in MOMENTS if any(name == other for _, other in cells)]
+    table = [[summary.name, *moments]]
+    for state in states:
+        texts = [_cell(cells.get((state, moment), [])) for moment in moments]
+        table.append([f"  {state}", *texts])
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        padded = (f"{text:<{width}}" for text, width in zip(row, widths, strict=True))
+        yield "  ".join(padded).rstrip()
+
+
+def _cells(summary: Summary) -> Cells:
+    cells: Cells = {}
+    for text in dict.fromkeys((*summary.points, *summary.verdicts)):
+        if _nested(text):
+            continue
+        point = CrashPoint.parse(text.partition("=")[0])
+        run = f"{point.run}:" if point.run != 1 else ""
+        cell = cells.setdefault((run + point.state, point.moment), [])
+        if text in summary.verdicts:
+            cell.append(summary.verdicts[text])
+    return cells
+
+
+def _cell(verdicts: Sequence[str]) -> str:
+    if not verdicts:
+        return "-"
+    failed = [verdict for verdict in verdicts if verdict != "PASS"]
+    if not failed:
+        return "ok"
+    many = f" {len(failed)}/{len(verdicts)}" if len(verdicts) > 1 else ""
+    return failed[0] + many
+
+
+def _ratio(summary: Summary, schedules: Sequence[str]) -> str:
+    passed = sum(summary.verdicts[schedule] == "PASS" for schedule in schedules)
+    return f"{passed}/{len(schedules)}"
+
+
+def _nested(schedule: str) -> bool:
+    return len(split(schedule, ">")) > 1
