@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 import re
 import types
 import typing
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Literal, final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal, TypeAlias, final
 
 from .context import RunContext
 from .errors import ConfigurationError
 from .extension import TaskCall
-from .states import State
-
-UNKNOWN = object()
-"""An annotation that could not be evaluated."""
+from .signature import UNKNOWN, Signature
+from .states import State, label_of
 
 
 def entry_point(task: object) -> Callable[..., Awaitable[Any]]:
@@ -30,9 +29,13 @@ def entry_point(task: object) -> Callable[..., Awaitable[Any]]:
     Raises:
         ConfigurationError: it is neither.
     """
+    if isinstance(task, type):
+        raise ConfigurationError(
+            f"{task!r} is a class, no task; register an instance: {task.__name__}()"
+        )
     run = getattr(task, "run", None)
     candidate = task if run is None or inspect.isroutine(task) else run
-    if isinstance(candidate, type) or not callable(candidate):
+    if not callable(candidate):
         raise ConfigurationError(
             f"{task!r} is no task: give an async function, or an object with an async "
             "run method"
@@ -61,63 +64,8 @@ def task_name(task: object) -> str:
     return str(getattr(task, "__name__", type(task).__name__))
 
 
-@final
-class Signature:
-    """A task's parameters and return annotation, evaluated as far as possible.
-
-    Args:
-        function: the task's entry point.
-        names: what annotations may name although the module does not (classes made
-            inside a function, when annotations are strings).
-    """
-
-    def __init__(
-        self, function: Callable[..., Any], names: Mapping[str, object]
-    ) -> None:
-        signature = inspect.signature(function)
-        self.parameters = [
-            parameter
-            for parameter in signature.parameters.values()
-            if parameter.kind
-            not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-        ]
-        self._namespace = _namespace_of(function, names)
-        self.returns = self._evaluate(signature.return_annotation)
-        self.written_return = signature.return_annotation
-
-    def annotation(self, parameter: inspect.Parameter) -> object:
-        """Return a parameter's evaluated annotation."""
-        return self._evaluate(parameter.annotation)
-
-    def _evaluate(self, annotation: object) -> object:
-        if annotation is inspect.Signature.empty:
-            return UNKNOWN
-        if not isinstance(annotation, str):
-            return annotation
-        try:
-            return eval(annotation, self._namespace)
-        except Exception:  # noqa: BLE001 -- a name that is not there at run time
-            return UNKNOWN
-
-
-def _namespace_of(
-    function: Callable[..., Any], names: Mapping[str, object]
-) -> dict[str, object]:
-    while isinstance(function, functools.partial):
-        function = function.func
-    if not inspect.isroutine(function):
-        function = type(function).__call__
-    function = inspect.unwrap(getattr(function, "__func__", function))
-    found: dict[str, object] = {**names, **getattr(function, "__globals__", {})}
-    if isinstance(function, types.FunctionType) and function.__closure__:
-        for name, cell in zip(
-            function.__code__.co_freevars, function.__closure__, strict=True
-        ):
-            try:
-                found[name] = cell.cell_contents
-            except ValueError:
-                continue
-    return found
+Source: TypeAlias = Callable[[RunContext], object]
+"""Where the value of one parameter comes from, at each attempt."""
 
 
 @final
@@ -126,10 +74,9 @@ class Binding:
 
     Args:
         task: the task as registered.
-        resources: names of the workflow's resources.
+        resources: the resources' values by name; read at each attempt.
         data_type: the workflow's data type, or None.
-        names: see `Signature`.
-        handed: how many values the engine hands in front of the named parameters.
+        names: what annotations may name although the task's module does not.
 
     Attributes:
         problems: what is wrong, each a full sentence; empty for a good binding.
@@ -140,72 +87,70 @@ class Binding:
         self,
         task: object,
         *,
-        resources: Iterable[str],
+        resources: Mapping[str, object],
         data_type: object,
         names: Mapping[str, object],
-        handed: int = 0,
     ) -> None:
         self._function = entry_point(task)
         self._name = task_name(task)
+        self._resources = resources
+        self._data_type = data_type
         self.problems: list[str] = []
         signature = Signature(self._function, names)
-        available = set(resources)
-        self._positional: list[str] = []
-        self._sources: dict[str, str] = {}
-        for parameter in signature.parameters[handed:]:
-            source = _source(
-                signature.annotation(parameter), parameter, available, data_type
-            )
-            if source is None:
-                if parameter.default is inspect.Parameter.empty:
-                    self._report(parameter, available, data_type)
-                continue
-            if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
-                self._positional.append(source)
+        self._positional: list[Source] = []
+        self._named: list[tuple[str, Source]] = []
+        for parameter in signature.parameters:
+            source = self._source(parameter, signature.annotation(parameter))
+            if parameter.kind is not inspect.Parameter.POSITIONAL_ONLY:
+                if source is not None:
+                    self._named.append((parameter.name, source))
             else:
-                self._sources[parameter.name] = source
+                # Left out, it would take the value of the next one.
+                self._positional.append(source or _constant(parameter.default))
+            if source is None and parameter.default is inspect.Parameter.empty:
+                self._report(parameter)
         self.transitions = self._declared(signature)
 
-    def call(self, resources: Mapping[str, object]) -> TaskCall:
-        """Return what makes one attempt of the task.
-
-        Args:
-            resources: the resources' values; read at each attempt.
-        """
+    def call(self) -> TaskCall:
+        """Return what makes one attempt of the task."""
         function = self._function
-        if not self._sources and not self._positional:
+        positional = tuple(self._positional)
+        named = tuple(self._named)
+        if not positional and not named:
 
             def call_bare(context: RunContext, *values: Any) -> Awaitable[Any]:
                 return function(*values)
 
             return call_bare
 
-        def value(source: str, context: RunContext) -> object:
-            if source == _CONTEXT:
-                return context
-            if source == _DATA:
-                return context.data
-            return resources[source]
-
-        positional = tuple(self._positional)
-        sources = tuple(self._sources.items())
-
         def call_filled(context: RunContext, *values: Any) -> Awaitable[Any]:
             return function(
                 *values,
-                *[value(source, context) for source in positional],
-                **{name: value(source, context) for name, source in sources},
+                *[source(context) for source in positional],
+                **{name: source(context) for name, source in named},
             )
 
         return call_filled
 
-    def _report(
-        self, parameter: inspect.Parameter, available: set[str], data_type: object
-    ) -> None:
+    def _source(
+        self, parameter: inspect.Parameter, annotation: object
+    ) -> Source | None:
+        if annotation is RunContext:
+            return _context
+        if self._data_type is not None and annotation == self._data_type:
+            return operator.attrgetter("data")
+        name, resources = parameter.name, self._resources
+        if name in resources:
+            return lambda context: resources[name]
+        return None
+
+    def _report(self, parameter: inspect.Parameter) -> None:
         by_annotation = ["RunContext"]
-        if data_type is not None:
-            by_annotation.append(getattr(data_type, "__name__", repr(data_type)))
-        by_name = ", ".join(sorted(available)) or "none"
+        if self._data_type is not None:
+            by_annotation.append(
+                getattr(self._data_type, "__name__", repr(self._data_type))
+            )
+        by_name = ", ".join(sorted(map(str, self._resources))) or "none"
         self.problems.append(
             f"task {self._name!r}: nothing fills its parameter {parameter.name!r}; "
             f"resources by name: {by_name}; by annotation: {', '.join(by_annotation)}"
@@ -223,37 +168,28 @@ class Binding:
         try:
             return _states_in(signature.returns)
         except ConfigurationError as error:
-            self.problems.append(f"task {self._name!r}: {error}")
+            self.problems.append(
+                f"task {self._name!r}: in its return annotation, {error}"
+            )
             return None
 
 
-_CONTEXT = "\0context"
-_DATA = "\0data"
+def _context(context: RunContext) -> RunContext:
+    return context
 
 
-def _source(
-    annotation: object,
-    parameter: inspect.Parameter,
-    available: set[str],
-    data_type: object,
-) -> str | None:
-    if annotation is RunContext:
-        return _CONTEXT
-    if data_type is not None and annotation == data_type:
-        return _DATA
-    return parameter.name if parameter.name in available else None
+def _constant(value: object) -> Source:
+    return lambda context: value
 
 
 def _states_in(annotation: object) -> tuple[State, ...] | None:
     """Return the states that a return annotation names, or None if it names none."""
+    annotation = getattr(annotation, "__value__", annotation)  # type X = Literal[...]
     origin = typing.get_origin(annotation)
     if origin is Literal:
         states = typing.get_args(annotation)
         for state in states:
-            if not isinstance(state, State):
-                raise ConfigurationError(
-                    f"its return annotation names {state!r}, which is no state"
-                )
+            label_of(state)
         return states
     if origin is typing.Union or origin is types.UnionType:
         found: list[State] = []

@@ -60,7 +60,6 @@ def define(
     exits: Sequence[State],
     *,
     resources: Mapping[str, object],
-    values: Mapping[str, object],
     data_type: object,
 ) -> Definition:
     """Put a definition together.
@@ -68,8 +67,7 @@ def define(
     Args:
         registrations: states with tasks.
         exits: exit states.
-        resources: the resources as given, for their names.
-        values: the mapping that tasks read the resources' values from.
+        resources: the mapping that tasks read the resources' values from.
         data_type: the declared type of the run's data, or None.
 
     Raises:
@@ -113,7 +111,7 @@ def define(
             task_name(each.task),
             each.task,
             each.config,
-            binding.call(values),
+            binding.call(),
             allowed,
         )
     for state in exits:

@@ -65,8 +65,8 @@ class Workflow:
     ) -> None:
         if checkpoint_store is not None:
             _check_store(checkpoint_store)
-        self._resources = dict(resources or {})
-        self._scope = ResourceScope(self._resources)
+        _check_version(version)
+        self._scope = ResourceScope(resources or {})
         self._store = checkpoint_store
         self._observers = ObserverGroup(observers) if observers else None
         self._version = version
@@ -75,6 +75,8 @@ class Workflow:
         self._codec: Codec[Any] | None = None if data is None else codec_for(data)
         self._registrations: list[Registration] = []
         self._exits: list[State] = []
+        self._states: dict[str, State] = {}
+        self._labels: dict[State, str] = {}
         self._launcher: Launcher | None = None
 
     # Definition
@@ -97,11 +99,10 @@ class Workflow:
             ConfigurationError: the state is taken, its label is another state's, or
                 this is no task; or the workflow has run already.
         """
-        label = self._new_label(state)
         entry_point(task)
-        self._registrations.append(
-            Registration(state, label, task, config or _own_config(task))
-        )
+        config = _config_for(task, config)
+        label = self._claim_label(state)
+        self._registrations.append(Registration(state, label, task, config))
         return self
 
     def task(
@@ -117,8 +118,8 @@ class Workflow:
 
     def add_exit_state(self, state: State) -> Workflow:
         """Let runs end in a state; adding it twice is fine."""
-        if state not in self._exits:
-            self._new_label(state)
+        if state not in self._exits or self._states.get(label_of(state)) != state:
+            self._claim_label(state)
             self._exits.append(state)
         return self
 
@@ -180,7 +181,7 @@ class Workflow:
             CheckpointStoreError: the store failed; the run can be resumed.
             ResourceError: a resource could not be set up; nothing ran.
         """
-        launcher = self._frozen()
+        launcher = self._ready()
         if self._store is not None and workflow_id is None:
             raise ConfigurationError(
                 "a workflow with a checkpoint store needs a name for each run: "
@@ -188,6 +189,7 @@ class Workflow:
             )
         first = launcher.definition.handler(start)
         run = launcher.new_run(workflow_id, launcher.first_snapshot(data))
+        self._launcher = launcher
         try:
             return await launcher.drive(run, first)
         except RunConflictError as conflict:
@@ -215,9 +217,10 @@ class Workflow:
             TaskFailedError: a task failed for good; the run can be resumed.
             CheckpointStoreError: the store failed; the run can be resumed.
         """
-        launcher = self._frozen()
+        launcher = self._ready()
         self._need_store("resume_from")
         run = launcher.new_run(check_workflow_id(workflow_id), None)
+        self._launcher = launcher
         ended = await launcher.continued(run, workflow_id)
         if ended is not None:
             return ended
@@ -240,11 +243,12 @@ class Workflow:
             CanoError: as `orchestrate` and `resume_from`, but never
                 `RunExistsError` or `RunNotFoundError`.
         """
-        launcher = self._frozen()
+        launcher = self._ready()
         self._need_store("start_or_resume")
         first = launcher.definition.handler(start)
         snapshot = launcher.first_snapshot(data)
         run = launcher.new_run(check_workflow_id(workflow_id), None)
+        self._launcher = launcher
         ended = await launcher.continued(run, workflow_id)
         if ended is not None:
             return ended
@@ -290,23 +294,29 @@ class Workflow:
 
     # Inside
 
-    def _new_label(self, state: State) -> str:
+    def _claim_label(self, state: State) -> str:
         if self._launcher is not None:
             raise ConfigurationError(
                 f"state {state!r} comes too late: the workflow has run already, and "
                 "its definition is frozen"
             )
         label = label_of(state)
-        taken = {each.label: each.state for each in self._registrations}
-        taken |= {label_of(each): each for each in self._exits}
-        if label in taken:
-            other = taken[label]
+        if label in self._states:
+            other = self._states[label]
             raise ConfigurationError(
                 f"state {state!r} is registered already"
                 if other == state
                 else f"states {other!r} and {state!r} have the same label {label!r}, "
                 "which is what the log knows them by; rename one"
             )
+        if state in self._labels:
+            raise ConfigurationError(
+                f"state {state!r} and the state labelled {self._labels[state]!r} are "
+                "equal, so a task that returns the one would go to the other; use one "
+                "kind of state, best a plain Enum"
+            )
+        self._states[label] = state
+        self._labels[state] = label
         return label
 
     def _defined(self) -> Definition:
@@ -315,25 +325,22 @@ class Workflow:
         return define(
             self._registrations,
             self._exits,
-            resources=self._resources,
-            values=self._scope.values,
+            resources=self._scope.values,
             data_type=self._data_type,
         )
 
-    def _frozen(self) -> Launcher:
-        if self._launcher is None:
-            self._launcher = Launcher(
-                workflow=self,
-                definition=self._defined(),
-                scope=self._scope,
-                store=self._store,
-                observers=self._observers,
-                version=self._version,
-                accepts_versions=self._accepts_versions,
-                data_type=self._data_type,
-                codec=self._codec,
-            )
-        return self._launcher
+    def _ready(self) -> Launcher:
+        return self._launcher or Launcher(
+            workflow=self,
+            definition=self._defined(),
+            scope=self._scope,
+            store=self._store,
+            observers=self._observers,
+            version=self._version,
+            accepts_versions=self._accepts_versions,
+            data_type=self._data_type,
+            codec=self._codec,
+        )
 
     def _need_store(self, call: str) -> CheckpointStore:
         if self._store is None:
@@ -356,14 +363,24 @@ def _check_store(store: object) -> None:
         )
 
 
-def _own_config(task: object) -> TaskConfig:
-    own = getattr(task, "config", None)
-    if callable(own):
-        own = own()
-    if own is None:
-        return TaskConfig()
-    if not isinstance(own, TaskConfig):
+def _check_version(version: object) -> None:
+    if not isinstance(version, int) or not 0 <= version < 2**31:
         raise ConfigurationError(
-            f"task {task_name(task)!r}: its config is {own!r}, not a TaskConfig"
+            f"version={version!r} can't be stored in every row: give a whole number "
+            "from 0"
         )
-    return own
+
+
+def _config_for(task: object, given: object) -> TaskConfig:
+    config = given
+    if config is None:
+        config = getattr(task, "config", None)
+        if callable(config):
+            config = config()
+    if config is None:
+        return TaskConfig()
+    if not isinstance(config, TaskConfig):
+        raise ConfigurationError(
+            f"task {task_name(task)!r}: its config is {config!r}, not a TaskConfig"
+        )
+    return config
