@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import typing
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar, final, overload
 
-import msgspec
-
-from .codec import Codec, MsgspecCodec, codec_for
-from .errors import CanoError, ConfigurationError
-from .states import State
+from .errors import ConfigurationError
+from .memo import codec_of, encode_result
+from .states import State, text_problem
 
 if TYPE_CHECKING:
     from .run import Run, Visit
@@ -44,12 +41,12 @@ class RunContext:
     @property
     def state(self) -> State:
         """The state, as it was registered."""
-        return self._visit.state
+        return self._visit.handler.state
 
     @property
     def label(self) -> str:
         """The state's label."""
-        return self._visit.label
+        return self._visit.handler.label
 
     @property
     def visit(self) -> int:
@@ -68,7 +65,7 @@ class RunContext:
         The same over every retry, crash and resume of this visit, and different for
         every other visit of any run (a slash in the label is written ``%2F``).
         """
-        label = self._visit.label.replace("%", "%25").replace("/", "%2F")
+        label = self._visit.handler.label.replace("%", "%25").replace("/", "%2F")
         return f"{self._run.id}/{label}/{self._visit.number}"
 
     @property
@@ -132,92 +129,56 @@ class RunContext:
 
         Raises:
             ConfigurationError: the name was used before in this attempt, or the
-                result can't be stored and read back equal.
+                result can't be stored and read back equal; in the latter case the
+                run stops, for the call has happened.
             RunConflictError: somebody else owns the run; it stops.
             CheckpointStoreError: the store failed; the run stops.
         """
+        self._use(name)
+        run, visit = self._run, self._visit
+        try:
+            codec = codec_of(function)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{self._call(name)}: {error}") from error
+        recorded = visit.memos.get(name)
+        if recorded is None:
+            if run.halt is not None:
+                raise run.halt
+            result = function(*args, **kwargs)
+            if inspect.isawaitable(result):
+                result = await result
+            try:
+                encoded = encode_result(
+                    codec, result, f"the result of {self._call(name)}"
+                )
+            except ConfigurationError as error:
+                # The call has happened and the log can't know of it: whatever the
+                # task makes of this exception, the run must not go on.
+                run.halt = error
+                raise
+            recorded = await run.record_memo(visit, name, encoded)
+        return codec.decode(recorded)
+
+    def _use(self, name: object) -> None:
+        """Take a name for one call of this attempt."""
+        if not isinstance(name, str):
+            raise ConfigurationError(
+                f"run.once() in state {self.label!r} takes a name and then the "
+                f"function, its first argument is {name!r}"
+            )
+        if problem := text_problem(name):
+            raise ConfigurationError(f"{self._call(name)}: the name {problem}")
         if self._used is None:
             self._used = set()
         if name in self._used:
             raise ConfigurationError(
-                f"run.once({name!r}) was called twice in one attempt of state "
-                f"{self.label!r}; give each call a name of its own"
+                f"{self._call(name)} was called twice in one attempt; give each call "
+                "a name of its own"
             )
         self._used.add(name)
-        codec = _result_codec(function)
-        recorded = self._visit.memos.get(name)
-        if recorded is not None:
-            return _read(codec, recorded)
-        if self._run.halt is not None:
-            raise self._run.halt
-        result = function(*args, **kwargs)
-        if inspect.isawaitable(result):
-            result = await result
-        try:
-            payload = self._storable(name, codec, result)
-            await self._run.record_memo(self._visit, name, payload)
-        except CanoError as error:
-            # Whatever the task makes of this exception, the run must not go on:
-            # the call has happened, and the log does not know.
-            self._run.halt = error
-            raise
-        return _read(codec, payload)
 
-    def _storable(self, name: str, codec: Codec[Any] | None, result: object) -> bytes:
-        where = (
-            f"the result of run.once({name!r}) in state {self.label!r} of run "
-            f"{self.workflow_id!r}"
-        )
-        try:
-            payload = (codec or _UNTYPED).encode(result)
-            back = _read(codec, payload)
-        except Exception as error:
-            raise ConfigurationError(
-                f"{where} can't be stored: {error}; return something plainer, or "
-                "annotate what the function returns"
-            ) from error
-        if codec is None and (type(back) is not type(result) or back != result):
-            raise ConfigurationError(
-                f"{where} would be read back as {back!r} instead of {result!r}; "
-                "annotate what the function returns"
-            )
-        return payload
+    def _call(self, name: str) -> str:
+        return f"run.once({name!r}) in state {self.label!r} of run {self._run.id!r}"
 
 
 _UNREAD: Any = object()
-_UNTYPED = MsgspecCodec(Any)
-
-
-def _read(codec: Codec[Any] | None, payload: bytes) -> Any:
-    return (codec or _UNTYPED).decode(payload)
-
-
-def _result_codec(function: Callable[..., Any]) -> Codec[Any] | None:
-    """Return the codec of a function's declared result; None if it declares none."""
-    try:
-        declared = typing.get_type_hints(function).get("return", Any)
-    except (TypeError, NameError):
-        return None
-    if declared is Any or isinstance(declared, TypeVar):
-        return None
-    try:
-        return codec_for(declared)
-    except ConfigurationError:
-        return None
-
-
-def encode_memo(name: str, result: bytes) -> bytes:
-    """Return the payload of a MEMO row."""
-    return msgspec.msgpack.encode((name, result))
-
-
-def decode_memo(payload: bytes) -> tuple[str, bytes]:
-    """Return a MEMO row's name and encoded result.
-
-    Raises:
-        msgspec.DecodeError: these bytes are no memo.
-    """
-    return _MEMO.decode(payload)
-
-
-_MEMO = msgspec.msgpack.Decoder(tuple[str, bytes])

@@ -78,11 +78,12 @@ class SingleHandler:
 
     async def execute(self, run: Run) -> Handler | None:
         """Write the entry row, run the task, and go where it says."""
-        visit = run.begin_visit(self)
-        if run.log is not None and not visit.re_entered:
+        visit = run.begin(self)
+        if run.log is not None and not visit.resumes:
             await run.record_entry(self)
-        if run.tell is not None:
-            run.tell("on_task_start", run.workflow_id, self.name)
+        tell = run.tell
+        if tell is not None:
+            tell("on_task_start", run.workflow_id, self.name)
         context = RunContext(run, visit, 1)
         try:
             result = await self.call(context)
@@ -94,8 +95,8 @@ class SingleHandler:
         changed = context._changed_data()
         if changed is not None:
             run.snapshot = changed
-        if run.tell is not None:
-            run.tell("on_task_success", run.workflow_id, self.name)
+        if tell is not None:
+            tell("on_task_success", run.workflow_id, self.name)
         return following
 
     async def _recover(
@@ -134,7 +135,7 @@ class SingleHandler:
             else:
                 return outcome
         if run.halt is not None:
-            raise run.halt from last
+            raise run.halt
         if run.tell is not None:
             run.tell("on_task_failure", run.workflow_id, self.name, last)
         raise self._failure(run, attempts) from last
@@ -162,10 +163,13 @@ class SingleHandler:
         try:
             following = run.table[cast(State, result)]
         except (KeyError, TypeError):
+            following = None
+        # A member of an IntEnum is equal to a number, which is no state.
+        if following is None or not isinstance(result, State):
             known = ", ".join(handler.label for handler in run.table.values())
             raise self._misdirected(
                 run, result, f"which is no state of this workflow ({known})"
-            ) from None
+            )
         if self.allowed is not None and result not in self.allowed:
             declared = ", ".join(
                 sorted(run.table[state].label for state in self.allowed)
@@ -199,7 +203,7 @@ class ExitHandler:
 
     async def execute(self, run: Run) -> None:
         """Record the end."""
-        run.begin_visit(self)
+        run.begin(self)
         await self.conclude(run, row=True)
 
     async def conclude(self, run: Run, *, row: bool) -> None:

@@ -8,14 +8,29 @@ failure.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar, final
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar, final
 
 from .checkpoints.row import CheckpointRow, Outcome, RowKind
 from .checkpoints.store import CheckpointStore, remembers_outcomes
 from .errors import CheckpointStoreError, ConfigurationError, RunConflictError
 
 T = TypeVar("T")
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await something that must not be left half-done; a cancellation waits for it."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # seen, so that asyncio does not report it
+        raise
 
 
 @final
@@ -27,6 +42,11 @@ class RunLog:
         workflow_id: the run.
         version: the workflow's version, for new rows.
         tell: tells the observers of each row that became durable; None without any.
+
+    Attributes:
+        lock: held while a row is written; whoever must look at something first
+            takes it and calls `write`.
+        next_sequence: number of rows in the log.
     """
 
     def __init__(
@@ -40,20 +60,22 @@ class RunLog:
         self._workflow_id = workflow_id
         self._version = version
         self._tell = tell
-        self._lock = asyncio.Lock()
-        self._unsettled: CheckpointRow | None = None
+        self.lock = asyncio.Lock()
         self.next_sequence = 0
 
     async def load(self) -> list[CheckpointRow]:
         """Read the whole log, ascending."""
-        rows = await self._guard("load_run", self._store.load_run(self._workflow_id))
-        return sorted(rows, key=lambda row: row.sequence)
+        rows = await self._guard("load_run", self._store.load_run)
+        try:
+            return sorted(rows, key=lambda row: row.sequence)
+        except (AttributeError, TypeError) as error:
+            raise self._failed("load_run", error) from error
 
     async def outcome(self) -> Outcome | None:
         """Read the outcome; None if there is none, or the store remembers none."""
         if not remembers_outcomes(self._store):
             return None
-        return await self._guard("outcome", self._store.outcome(self._workflow_id))
+        return await self._guard("outcome", self._store.outcome)
 
     async def append(
         self, kind: RowKind, state: str, task: str, payload: bytes | None = None
@@ -64,17 +86,17 @@ class RunLog:
             RunConflictError: the log has gone on without this run.
             CheckpointStoreError: the store failed.
         """
-        async with self._lock:
-            row = await self._next_row(kind, state, task, payload)
-            try:
-                await self._guard(
-                    f"append of row {row.sequence} ({kind.name}, state {state!r})",
-                    self._store.append(self._workflow_id, row),
-                )
-            except asyncio.CancelledError:
-                self._unsettled = row
-                raise
-            self._advance()
+        async with self.lock:
+            await self.write(kind, state, task, payload)
+
+    async def write(
+        self, kind: RowKind, state: str, task: str, payload: bytes | None
+    ) -> None:
+        """Do what `append` does, while the caller holds the lock."""
+        row = self._next_row(kind, state, task, payload)
+        what = f"append of row {row.sequence} ({kind.name}, state {state!r})"
+        await self._guard(what, self._store.append, row)
+        self._advance()
 
     async def finish(
         self, state: str, payload: bytes | None, outcome: Outcome, *, row: bool = True
@@ -90,35 +112,24 @@ class RunLog:
         if not remembers_outcomes(self._store):
             if row:
                 await self.append(RowKind.STATE_ENTRY, state, "", payload)
-            await self._guard("clear", self._store.clear(self._workflow_id))
+            await self._guard("clear", self._store.clear)
             return
-        async with self._lock:
-            rows = []
-            if row:
-                rows.append(
-                    await self._next_row(RowKind.STATE_ENTRY, state, "", payload)
-                )
+        async with self.lock:
+            rows = (
+                [self._next_row(RowKind.STATE_ENTRY, state, "", payload)] if row else []
+            )
             await self._guard(
-                "finish", self._store.finish(self._workflow_id, rows, outcome)
+                f"finish at state {state!r}", self._store.finish, rows, outcome
             )
             if row:
                 self._advance()
 
-    async def _next_row(
+    def _next_row(
         self, kind: RowKind, state: str, task: str, payload: bytes | None
     ) -> CheckpointRow:
-        if self._unsettled is not None:
-            await self._settle(self._unsettled)
         return CheckpointRow(
             self.next_sequence, state, task, kind, payload, self._version
         )
-
-    async def _settle(self, row: CheckpointRow) -> None:
-        """Learn whether a row whose append was cancelled has become durable."""
-        rows = await self.load()
-        if len(rows) > row.sequence and rows[row.sequence] == row:
-            self._advance()
-        self._unsettled = None
 
     def _advance(self) -> None:
         sequence = self.next_sequence
@@ -126,14 +137,25 @@ class RunLog:
         if self._tell is not None:
             self._tell("on_checkpoint", self._workflow_id, sequence)
 
-    async def _guard(self, what: str, operation: Awaitable[T]) -> T:
+    async def _guard(
+        self, what: str, operation: Callable[..., Awaitable[T]], *arguments: Any
+    ) -> T:
         try:
-            return await operation
+            return await operation(self._workflow_id, *arguments)
         except (RunConflictError, CheckpointStoreError, ConfigurationError):
             raise
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody has cancelled the run: something inside the store gave up.
+            raise self._failed(what, error) from error
         except Exception as error:
-            raise CheckpointStoreError(
-                f"run {self._workflow_id!r}: {what} failed in "
-                f"{type(self._store).__name__}: {type(error).__name__}: {error}; the "
-                "run stopped and can be resumed"
-            ) from error
+            raise self._failed(what, error) from error
+
+    def _failed(self, what: str, error: BaseException) -> CheckpointStoreError:
+        return CheckpointStoreError(
+            f"run {self._workflow_id!r}: {what} failed in "
+            f"{type(self._store).__name__}: {type(error).__name__}: {error}; the run "
+            "stopped and can be resumed"
+        )

@@ -13,8 +13,8 @@ from typing import final
 import msgspec
 
 from .checkpoints.row import CheckpointRow, RowKind
-from .context import decode_memo
 from .errors import CorruptLogError, VersionMismatchError
+from .memo import decode_memo
 
 PATH_LENGTH = 1000
 """How many labels of a run's path are kept; a loop may go on for ever."""

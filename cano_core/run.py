@@ -9,10 +9,10 @@ from typing import Any, TypeAlias, final
 
 from .checkpoints.row import Outcome, RowKind
 from .codec import Codec
-from .context import encode_memo
-from .errors import CanoError, ConfigurationError
+from .errors import ConfigurationError
 from .handlers import Handler
-from .log import RunLog
+from .log import RunLog, to_its_end
+from .memo import encode_memo
 from .replay import PATH_LENGTH, Position
 from .states import State
 
@@ -25,23 +25,19 @@ class Visit:
     """The n-th time that a run is in a state.
 
     Attributes:
-        state: the state, as registered.
-        label: its label.
+        handler: what the run does there.
         number: n, from 1.
         resumes: how many times this visit was resumed.
         memos: encoded results of its finished `RunContext.once` calls, by name.
-        re_entered: True if its entry row was written by an earlier process.
     """
 
-    __slots__ = ("label", "memos", "number", "re_entered", "resumes", "state")
+    __slots__ = ("handler", "memos", "number", "resumes")
 
-    def __init__(self, state: State, label: str, number: int) -> None:
-        self.state = state
-        self.label = label
+    def __init__(self, handler: Handler, number: int) -> None:
+        self.handler = handler
         self.number = number
         self.resumes = 0
         self.memos: dict[str, bytes] = {}
-        self.re_entered = False
 
 
 @final
@@ -58,7 +54,8 @@ class Run:
         snapshot: the data as of the next entry row, encoded.
 
     Attributes:
-        halt: once set, the error with which the run stops at the next boundary.
+        halt: once set, what the run stops with at the next boundary.
+        visit: the visit that the run is in; None before the first.
         exit: the exit state, once reached.
         outcome: the run's outcome, once reached.
         path: labels entered, the last thousand.
@@ -81,7 +78,8 @@ class Run:
         self.tell = tell
         self.log = log
         self.snapshot = snapshot
-        self.halt: CanoError | None = None
+        self.halt: BaseException | None = None
+        self.visit: Visit | None = None
         self.exit: State | None = None
         self.outcome: Outcome | None = None
         self.path: deque[str] = deque(maxlen=PATH_LENGTH)
@@ -129,17 +127,19 @@ class Run:
             raise ConfigurationError(f"{self.described} ended without an exit state")
         return self.exit
 
-    def begin_visit(self, handler: Handler) -> Visit:
-        """Count a visit and tell the observers; its row is not yet written."""
+    def begin(self, handler: Handler) -> Visit:
+        """Begin a visit, or go on with the one of the log; no row is written."""
         label = handler.label
         self.path.append(label)
-        self._visits[label] = number = self._visits[label] + 1
-        visit = Visit(handler.state, label, number)
-        if self._re_entry is not None:
-            visit.resumes = self._re_entry.resumes
-            visit.memos = self._re_entry.memos
-            visit.re_entered = True
+        number = self._visits[label] + 1
+        self._visits[label] = number
+        self.visit = visit = Visit(handler, number)
+        position = self._re_entry
+        if position is not None:
             self._re_entry = None
+            visit.memos = position.memos
+            # The row by which this process claimed the run came after the position.
+            visit.resumes = position.resumes + 1
         if self.tell is not None:
             self.tell("on_state_enter", self.workflow_id, label)
         return visit
@@ -151,16 +151,50 @@ class Run:
                 RowKind.STATE_ENTRY, handler.label, handler.name, self.snapshot
             )
 
-    async def record_memo(self, visit: Visit, name: str, result: bytes) -> None:
-        """Make the result of a `RunContext.once` call durable."""
-        if self.log is not None:
-            await self.log.append(
-                RowKind.MEMO,
-                visit.label,
-                self.table[visit.state].name,
-                encode_memo(name, result),
-            )
-        visit.memos[name] = result
+    async def record_memo(self, visit: Visit, name: str, result: bytes) -> bytes:
+        """Make the result of a `RunContext.once` call durable.
+
+        Returns:
+            The recorded result: an earlier one, if a call that another attempt left
+            behind has come back first.
+
+        Raises:
+            ConfigurationError: the run has left the visit, so it is too late.
+            RunConflictError: somebody else owns the run.
+            CheckpointStoreError: the store failed.
+        """
+        if self.log is None:
+            return visit.memos.setdefault(name, result)
+        return await to_its_end(self._write_memo(self.log, visit, name, result))
+
+    async def _write_memo(
+        self, log: RunLog, visit: Visit, name: str, result: bytes
+    ) -> bytes:
+        async with log.lock:
+            if self.halt is not None:
+                raise self.halt
+            label = visit.handler.label
+            if visit is not self.visit:
+                raise ConfigurationError(
+                    f"run.once({name!r}) in state {label!r} of {self.described} came "
+                    "back after the run had left it and is not recorded; await the "
+                    "call before the task returns"
+                )
+            if name not in visit.memos:
+                try:
+                    await log.write(
+                        RowKind.MEMO,
+                        label,
+                        visit.handler.name,
+                        encode_memo(name, result),
+                    )
+                except BaseException as error:
+                    # Whatever the task makes of this exception, the run must not go
+                    # on: the call has happened, and perhaps the log does not know.
+                    self.halt = error
+                    raise
+                visit.memos[name] = result
+            return visit.memos[name]
 
     def decode_data(self) -> Any:
         """Return the run's data, afresh, as of the entry of the present state.

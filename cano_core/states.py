@@ -11,7 +11,7 @@ State: TypeAlias = Enum | str
 """A state: an Enum member (label: its name) or a string (label: itself)."""
 
 LONGEST_ID = 255
-"""Characters that a workflow id or a label may have, so that any store can key it."""
+"""Characters that a name may have, so that any store can key it."""
 
 
 def label_of(state: object) -> str:
@@ -28,7 +28,7 @@ def label_of(state: object) -> str:
         raise ConfigurationError(
             f"{state!r} is no state: states are Enum members or strings"
         )
-    if problem := _text_problem(label):
+    if problem := text_problem(label):
         raise ConfigurationError(f"state {state!r}: its label {problem}")
     return label
 
@@ -41,13 +41,14 @@ def check_workflow_id(workflow_id: object) -> str:
     """
     if not isinstance(workflow_id, str):
         raise ConfigurationError(f"workflow id {workflow_id!r} is no string")
-    if problem := _text_problem(workflow_id):
+    if problem := text_problem(workflow_id):
         shown = workflow_id if len(workflow_id) < 60 else workflow_id[:40] + "…"
         raise ConfigurationError(f"workflow id {shown!r} {problem}")
     return workflow_id
 
 
-def _text_problem(text: str) -> str | None:
+def text_problem(text: str) -> str | None:
+    """Say why a text is no name that every store can keep; None if it is one."""
     if not text:
         return "is empty"
     if len(text) > LONGEST_ID:

@@ -1,0 +1,71 @@
+"""How the result of a `RunContext.once` call becomes bytes and comes back.
+
+A function that declares what it returns has its results written and read as that
+type. Of one that declares nothing, only results are taken that come back equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from .codec import Codec, MsgspecCodec, codec_for
+from .errors import ConfigurationError
+from .signature import UNKNOWN, declared_result
+
+UNTYPED: Codec[Any] = MsgspecCodec(Any)
+"""Writes the results of functions that do not declare them."""
+
+
+def codec_of(function: Callable[..., Any]) -> Codec[Any]:
+    """Return what writes and reads a function's results.
+
+    Raises:
+        ConfigurationError: values of the declared type can't be stored.
+    """
+    declared = declared_result(function)
+    if declared in (UNKNOWN, Any, object) or isinstance(declared, TypeVar):
+        return UNTYPED
+    return codec_for(declared)
+
+
+def encode_result(codec: Codec[Any], result: object, where: str) -> bytes:
+    """Return the bytes of a result that can be read back.
+
+    Raises:
+        ConfigurationError: it can't; ``where`` says whose it is.
+    """
+    try:
+        payload = codec.encode(result)
+        back = codec.decode(payload)
+        same = codec is not UNTYPED or (type(back) is type(result) and back == result)
+    except Exception as error:
+        raise ConfigurationError(
+            f"{where} can't be stored: {error}; return something plainer, or annotate "
+            "what the function returns"
+        ) from error
+    if not same:
+        raise ConfigurationError(
+            f"{where} would be read back as {back!r} instead of {result!r}; annotate "
+            "what the function returns"
+        )
+    return payload
+
+
+def encode_memo(name: str, result: bytes) -> bytes:
+    """Return the payload of a MEMO row."""
+    return msgspec.msgpack.encode((name, result))
+
+
+def decode_memo(payload: bytes) -> tuple[str, bytes]:
+    """Return a MEMO row's name and encoded result.
+
+    Raises:
+        msgspec.DecodeError: these bytes are no memo.
+    """
+    return _MEMO.decode(payload)
+
+
+_MEMO = msgspec.msgpack.Decoder(tuple[str, bytes])
