@@ -20,6 +20,7 @@ from cano_core.checkpoints.store import CheckpointStore
 
 from .backends import BACKENDS
 from .explorer import Explorer
+from .injection import listening
 from .life import Life, SimulatedCrash
 from .lifetime import until_crash
 from .notation import did_you_mean
@@ -99,7 +100,7 @@ def check(
     started = FunctionProgram(program, _opener(store))
 
     def explore() -> Report:
-        with _directory(directory) as place:
+        with listening(), _directory(directory) as place:
             explorer = Explorer(
                 started,
                 new_world=_worlds(place, workflow_id),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import final
 
 from .chronicle import life_story, story
@@ -13,28 +12,8 @@ from .life import Life
 from .oracles import judge
 from .program import LifeResult, Program
 from .schedule import CrashPoint, Fault, Schedule
-from .story import Finding, LifeStory, Story, Verdict
+from .story import LifeStory, Story, Trial, Verdict
 from .world import World
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One schedule, and what was found.
-
-    Attributes:
-        schedule: the schedule.
-        verdict: the weightiest, or PASS.
-        findings: everything found, the weightiest first.
-        story: what was observed.
-        baseline: what it was compared with.
-    """
-
-    schedule: Schedule
-    verdict: Verdict
-    findings: tuple[Finding, ...]
-    story: Story
-    baseline: Story
 
 
 @final

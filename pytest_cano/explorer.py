@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import final
 
-from .expedition import Expedition, Trial
+from .expedition import Expedition
+from .injection import listening
 from .oracles import FlakyBaseline
 from .plan import Plan, make_plan
 from .program import LifeResult, Program
 from .runbook import RunKey
 from .schedule import Schedule
 from .selectors import Selector
-from .story import Finding, Story, Verdict
+from .story import Finding, Story, Trial, Verdict
 from .world import World
 
 __all__ = ["Explorer", "LifeResult", "Plan", "Program", "Trial"]
@@ -71,7 +72,8 @@ class Explorer:
         if baseline is None:
             raise RuntimeError("record() comes before run()")
         world = self._world()
-        trial = Expedition(self.program, world).through(schedule, baseline)
+        with listening():
+            trial = Expedition(self.program, world).through(schedule, baseline)
         if trial.verdict is Verdict.PASS:
             world.discard()
         return trial

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import CodeType
@@ -23,47 +24,63 @@ if TYPE_CHECKING:
     from cano_core.context import RunContext
     from cano_core.workflow import Workflow
 
-__all__ = ["bound_store", "injected"]
+__all__ = ["bound_store", "injected", "listening"]
 
 _living: Final[list[Life]] = []
 """The lives that are being lived, innermost last: a test may check a program."""
+
+_listeners = 0
+_lock = threading.Lock()
 
 
 @contextmanager
 def injected(life: Life) -> Iterator[None]:
     """Put a life around every run that begins in this block; then end it."""
-    extension = LifeExtension(life)
-    manager.register(extension)
-    _living.append(life)
+    with listening():
+        _living.append(life)
+        try:
+            yield
+        finally:
+            _living.remove(life)
+            life.end()
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Be asked by the engine about every run; entered again, this costs nothing."""
+    global _listeners
+    with _lock:
+        _listeners += 1
+        if _listeners == 1:
+            manager.register(_EXTENSION)
     try:
         yield
     finally:
-        _living.remove(life)
-        manager.unregister(extension)
-        life.end()
+        with _lock:
+            _listeners -= 1
+            if _listeners == 0:
+                manager.unregister(_EXTENSION)
 
 
 @final
 class LifeExtension:
-    """Answers the engine for one life."""
-
-    def __init__(self, life: Life) -> None:
-        self._life = life
+    """Gives each run to the life that it belongs to."""
 
     @hookimpl
     def cano_wrap_run(
         self, workflow: Workflow, workflow_id: str | None
     ) -> RunWrapper | None:
-        """Wrap the run, if it belongs to this life."""
-        here = HERE.get()
-        if here is None:
-            here = _living[-1]
-        if here is self._life:
-            return RunSession(here, workflow, workflow_id)
-        if here.over and self._life is _living[-1]:
-            # What is left of an earlier life begins a run: it is refused there.
-            return RunSession(here, workflow, workflow_id)
-        return None
+        """Wrap the run; what is left of an earlier life is refused in that life."""
+        life = HERE.get()
+        if life is None:
+            life = next(reversed(_living), None)
+        # A life that is not lived (a plain run, the machine around it) asks nothing.
+        if life is None or not (life.over or life in _living):
+            return None
+        return RunSession(life, workflow, workflow_id)
+
+
+_EXTENSION = LifeExtension()
 
 
 @final

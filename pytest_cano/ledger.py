@@ -49,16 +49,17 @@ class EffectLedger:
     def spy(self, target: T, *, key: str = "idempotency_key") -> T:
         """Return a stand-in that records every call of a public method as an effect.
 
-        A call is recorded after it has returned (or was awaited); one that raises
-        is no effect.
+        A call is recorded after it has returned (or was awaited). One that raises
+        is no effect, nor is ``setup()``, ``teardown()``, ``health()``, ``close()``
+        or ``aclose()`` without arguments, which belong to every start of a process.
 
         Args:
             target: the fake or client to pass calls on to.
             key: the parameter that holds the idempotency key, if a method has it.
         """
-        from .spy import Spy
+        from .spy import spy
 
-        return cast(T, Spy(target, self._life, self._record, key))
+        return cast(T, spy(target, self._life, self._record, key))
 
     def count(self, name: str) -> int:
         """Return how often effects of that name happened, in all lives."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol, final
+from typing import Any, Final, Protocol
 
 from .life import Life
 
@@ -16,9 +16,18 @@ class Record(Protocol):
         """Record it under the identity, and say whether it is new."""
 
 
-@final
-class Spy:
-    """Passes everything on to its target, and records the calls of public methods.
+LIFECYCLE: Final = frozenset({"setup", "teardown", "health", "close", "aclose"})
+"""Called without arguments, these belong to a process's start or end: no effects."""
+
+_SPECIAL: Final = (
+    *("__enter__", "__exit__", "__aenter__", "__aexit__"),
+    *("__iter__", "__next__", "__aiter__", "__anext__"),
+    *("__len__", "__bool__", "__contains__", "__getitem__", "__setitem__"),
+)
+
+
+def spy(target: object, life: Life, record: Record, key: str) -> Spy:
+    """Return a stand-in for an object.
 
     Args:
         target: what is stood in for.
@@ -26,6 +35,24 @@ class Spy:
         record: records an effect.
         key: the parameter that holds the idempotency key.
     """
+    # Python looks for these in the class only.
+    special = {
+        name: _forwarded(name) for name in _SPECIAL if hasattr(type(target), name)
+    }
+    kind: type[Spy] = type("Spy", (Spy,), {"__slots__": (), **special})
+    return kind(target, life, record, key)
+
+
+def _forwarded(name: str) -> Callable[..., Any]:
+    def forward(self: Spy, *args: Any) -> Any:
+        target = self._cano_target
+        return getattr(type(target), name)(target, *args)
+
+    return forward
+
+
+class Spy:
+    """Passes everything on to its target, and records the calls of public methods."""
 
     __slots__ = ("_cano_key", "_cano_life", "_cano_record", "_cano_target")
 
@@ -48,9 +75,6 @@ class Spy:
     def __delattr__(self, name: str) -> None:
         delattr(self._cano_target, name)
 
-    def __repr__(self) -> str:
-        return f"<spy on {self._cano_target!r}>"
-
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the target itself, and record that."""
         target = self._cano_target
@@ -61,6 +85,8 @@ class Spy:
         life, record = self._cano_life, self._cano_record
 
         def call(*args: Any, **kwargs: Any) -> Any:
+            if name in LIFECYCLE and not args and not kwargs:
+                return method()
             key, positional, named = _apart(method, args, kwargs, self._cano_key)
             identity = life.describer.call(name, positional, named)
             life.require_alive(identity)

@@ -194,3 +194,23 @@ class Story:
     def extra(self) -> LifeStory | None:
         """The extra start, if there was one."""
         return self.lives[-1] if self.lives[-1].extra else None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One schedule, and what was found.
+
+    Attributes:
+        schedule: the schedule.
+        verdict: the weightiest, or PASS.
+        findings: everything found, the weightiest first.
+        story: what was observed.
+        baseline: what it was compared with.
+    """
+
+    schedule: Schedule
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    story: Story
+    baseline: Story

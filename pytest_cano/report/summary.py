@@ -85,7 +85,10 @@ def summary_line(summary: Summary, *, width: int = 0) -> str:
 
 
 def matrix_text(summaries: Sequence[Summary]) -> str:
-    """Return state by moment how it went; empty where nothing failed."""
+    """Return state by moment how it went; empty where nothing failed.
+
+    A dash is a moment that was met and not crashed.
+    """
     return "\n\n".join(
         "\n".join(_matrix(summary)) for summary in summaries if summary.failed
     )
@@ -125,7 +128,7 @@ def _matrix(summary: Summary) -> Iterator[str]:
     moments = [name for name in MOMENTS if any(name == other for _, other in cells)]
     table = [[summary.name, *moments]]
     for state in states:
-        texts = [_cell(cells.get((state, moment), [])) for moment in moments]
+        texts = [_cell(cells.get((state, moment))) for moment in moments]
         table.append([f"  {state}", *texts])
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
@@ -146,7 +149,9 @@ def _cells(summary: Summary) -> Cells:
     return cells
 
 
-def _cell(verdicts: Sequence[str]) -> str:
+def _cell(verdicts: Sequence[str] | None) -> str:
+    if verdicts is None:
+        return ""
     if not verdicts:
         return "-"
     failed = [verdict for verdict in verdicts if verdict != "PASS"]

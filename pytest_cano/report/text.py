@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..effects import Effect, count_effects
-from ..expedition import Trial
 from ..schedule import Schedule
-from ..story import Finding, LifeStory, Story
+from ..story import Finding, LifeStory, Story, Trial
 from .summary import (
     Summary,
     failed_line,
@@ -138,11 +137,11 @@ def _effects(baseline: Story, story: Story) -> list[str]:
     if not shown:
         return []
     width = max(len("effect"), *(len(_cut(name)) for name in shown))
-    lines = [f"  {'effect':<{width}}  undisturbed  this run"]
+    lines = [f"  {'effect':<{width}}   undisturbed  this run"]
     for name in shown:
         before, after = usual.get(name, 0), seen.get(name, 0)
         where = "" if before == after else _where(name, story.effects, baseline.effects)
-        line = f"  {_cut(name):<{width}}  {before:>11}  {after:>8}   {where}"
+        line = f"  {_cut(name):<{width}}   {before:>11}  {after:>8}   {where}"
         lines.append(line.rstrip())
     if len(shown) < len(names):
         lines.append(f"  … and {len(names) - len(shown)} more, as often as undisturbed")
