@@ -111,7 +111,7 @@ class Launcher:
         position = replay(
             workflow_id,
             rows,
-            states=self.definition.graph.states,
+            states=self.definition.by_label.keys(),
             exits=self.definition.graph.exits,
         )
         self._check_data(workflow_id, rows[position.entry])
@@ -172,9 +172,9 @@ def _ended_at(definition: Definition, run: Run, outcome: Outcome) -> State:
             "store's clear() frees the id"
         )
     handler = definition.by_label.get(outcome.state)
-    if handler is None:
+    if not isinstance(handler, ExitHandler):
         raise ConfigurationError(
-            f"{run.described} finished at {outcome.state!r}, which this workflow does "
-            "not know; add the exit state again"
+            f"{run.described} finished at {outcome.state!r}, which is no exit state of "
+            "this workflow any more; add it again"
         )
     return handler.state

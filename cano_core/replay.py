@@ -74,8 +74,8 @@ def replay(
     Args:
         workflow_id: the run, for messages.
         rows: its log, ascending, not empty.
-        states: labels that have a task.
-        exits: labels of exit states.
+        states: labels of all states.
+        exits: labels of the exit states among them.
 
     Raises:
         CorruptLogError: the log breaks its rules; names the offending row.
@@ -87,11 +87,16 @@ def replay(
             return CorruptLogError(workflow_id, row.sequence, problem)
 
         if row.sequence != expected:
-            raise corrupt(f"row {expected} is missing: the log has a gap before this")
+            raise corrupt(
+                f"row {expected} is missing: the log has a gap before this"
+                if row.sequence > expected
+                else "the sequence is there twice"
+            )
         if position.label in exits:
             raise corrupt(f"nothing may follow the exit state {position.label!r}")
-        if row.kind is RowKind.STATE_ENTRY:
-            if row.state not in states and row.state not in exits:
+        # Compared by value: a user's store may give plain numbers.
+        if row.kind == RowKind.STATE_ENTRY:
+            if row.state not in states:
                 raise corrupt(
                     f"the workflow has no state {row.state!r}; register it again, or "
                     "under its new name, to go on with this run"
@@ -102,12 +107,12 @@ def replay(
                 f"a row of kind {getattr(row.kind, 'name', row.kind)} belongs to no "
                 "state of this workflow"
             )
+        elif not position.visits:
+            raise corrupt(f"the log begins with a {RowKind(row.kind).name} row")
         elif row.state != position.label:
             raise corrupt(
-                f"a {row.kind.name} row of state {row.state!r} stands in a visit of "
-                f"{position.label!r}"
-                if position.label
-                else f"the log begins with a {row.kind.name} row"
+                f"a {RowKind(row.kind).name} row of state {row.state!r} stands in a "
+                f"visit of {position.label!r}"
             )
         else:
             _WITHIN_A_VISIT[row.kind](position, row, corrupt)

@@ -63,9 +63,9 @@ def status_of(
     """
     if rows:
         state = rows[-1].state
-        if any(row.kind is RowKind.ROLLBACK for row in rows):
+        if any(row.kind == RowKind.ROLLBACK for row in rows):
             return RunStatus(RunPhase.ROLLING_BACK, state, len(rows))
-        ended = rows[-1].kind is RowKind.STATE_ENTRY and state in exits
+        ended = rows[-1].kind == RowKind.STATE_ENTRY and state in exits
         phase = RunPhase.FINISHED if ended else RunPhase.INTERRUPTED
         return RunStatus(phase, state, len(rows))
     if outcome is not None:
