@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, final, is_typeddict
 
 from .checkpoints.row import CheckpointRow, Outcome, OutcomeStatus, RowKind
 from .checkpoints.store import CheckpointStore
@@ -68,7 +68,12 @@ class Launcher:
             raise ConfigurationError(
                 f"this workflow carries {wanted}: start it with data={wanted}(...)"
             )
-        if isinstance(self.data_type, type) and not isinstance(data, self.data_type):
+        # A TypedDict can't be asked; decoding what was encoded looks into it.
+        if (
+            isinstance(self.data_type, type)
+            and not is_typeddict(self.data_type)
+            and not isinstance(data, self.data_type)
+        ):
             raise ConfigurationError(f"data {data!r} is no {wanted}")
         return encode_checked(self.codec, data, "a fresh run")
 
