@@ -188,17 +188,19 @@ def test_no_two_holders_share_one_object() -> None:
     given = Order(0, ["given"])
     kept: list[Order] = []
     seen: list[list[str]] = []
+    both = asyncio.Barrier(2)
 
     async def first(order: Order) -> str:
         kept.append(order)
-        await asyncio.sleep(0)  # until both runs have begun
+        await both.wait()
         given.items.append("by the caller")
         return "Second"
 
     async def second(order: Order) -> str:
+        await both.wait()
         for each in kept:
             each.items.append("by the state before")
-        await asyncio.sleep(0)
+        await both.wait()
         seen.append(order.items)
         return "Third"
 
