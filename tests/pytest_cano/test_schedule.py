@@ -1,0 +1,143 @@
+"""Crash points, faults and schedules: the text is the value."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_cano.moments import MOMENTS
+from pytest_cano.notation import split
+from pytest_cano.schedule import CrashPoint, Fault, Schedule
+from pytest_cano.selectors import SelectorError
+
+LABELS = st.one_of(
+    st.sampled_from(
+        ["Process", "all", "everywhere", "random", "2:x", "a b", "a@b", "x > y", "a,b"]
+    ),
+    st.text(min_size=1),
+)
+
+
+@st.composite
+def points(draw: st.DrawFn) -> CrashPoint:
+    moment = draw(st.sampled_from(list(MOMENTS.values())))
+    index = draw(st.integers(1, 1000)) if moment.indexed else None
+    visit, run = draw(st.integers(1, 1000)), draw(st.integers(1, 1000))
+    return CrashPoint(draw(LABELS), moment.name, index, visit, run)
+
+
+@given(points())
+def test_a_crash_point_reads_back_as_itself(point: CrashPoint):
+    assert CrashPoint.parse(str(point)) == point
+
+
+@given(points())
+def test_a_fault_reads_back_as_itself(point: CrashPoint):
+    assert Fault.parse(str(Fault(point))) == Fault(point)
+
+
+@given(st.lists(points(), min_size=1, max_size=4))
+def test_a_schedule_reads_back_as_itself(faults: list[CrashPoint]):
+    schedule = Schedule.of(*faults)
+
+    assert Schedule.parse(str(schedule)) == schedule
+
+
+@given(points())
+def test_a_crash_point_is_printable_on_one_line(point: CrashPoint):
+    assert str(point).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("point", "text"),
+    [
+        (CrashPoint("Process", "end"), "Process@end"),
+        (CrashPoint("Process", "effect", 3, visit=2, run=2), "2:Process@effect:3#2"),
+        (CrashPoint("a/b-c.d 1", "memo", 1), "a/b-c.d 1@memo:1"),
+        (CrashPoint("Ü", "start", visit=3), "Ü@start#3"),
+        (CrashPoint("all", "end"), '"all"@end'),
+        (CrashPoint("a@b", "end"), '"a@b"@end'),
+        (CrashPoint('say "x"', "end"), r'"say \"x\""@end'),
+        (CrashPoint(" padded ", "end"), '" padded "@end'),
+        (CrashPoint("line\nbreak", "end"), r'"line\nbreak"@end'),
+    ],
+)
+def test_the_text_of_a_crash_point(point: CrashPoint, text: str):
+    assert str(point) == text
+
+
+def test_an_ending_is_printed_only_where_it_is_not_the_usual_one():
+    assert str(Fault.parse("Process@end=raise")) == "Process@end"
+
+
+def test_spaces_around_the_parts_mean_nothing():
+    assert Schedule.parse(" A@end  >B@start ") == Schedule.parse("A@end > B@start")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("Process@ends", "there is no moment 'ends' (enter, start, effect:K, memo:K, "),
+        ("Process@ends", "did you mean 'end'?"),
+        ("Process@end:2", "the moment 'end' takes no ':K'"),
+        ("Process@effect", "is no crash point: write STATE@MOMENT"),
+        ("Process", "is no crash point"),
+        ("@end", "is no crash point"),
+        ("Process@effect:0", "counted from 1"),
+        ("0:Process@end", "counted from 1"),
+        ("Process@end#0", "counted from 1"),
+        ("a@b@c", "neither a state, a moment nor a crash point"),
+        ('"a@end', "neither a state, a moment nor a crash point"),
+        ("", "neither a state, a moment nor a crash point"),
+        (r'"\q"@end', "is no JSON string"),
+        ("Process@end=kill", "'kill' is not available in this version"),
+        ("Process@end=torn:3", "'torn' is not available in this version"),
+        ("Process@end=rise", "'rise' does not exist; did you mean 'raise'?"),
+    ],
+)
+def test_a_bad_fault_says_what_is_wrong(text: str, problem: str):
+    with pytest.raises(SelectorError) as raised:
+        Fault.parse(text)
+
+    assert problem in str(raised.value)
+
+
+def test_a_crash_point_has_no_ending():
+    with pytest.raises(SelectorError, match="has no '=raise'"):
+        CrashPoint.parse("Process@end=raise")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("A", "ends"), ("A", "effect"), ("A", "end", 1), ("A", "end", None, 0)],
+)
+def test_an_impossible_crash_point_can_not_be_made(arguments: tuple[object, ...]):
+    with pytest.raises(ValueError, match=r"moment|counted"):
+        CrashPoint(*arguments)  # type: ignore[arg-type]
+
+
+def test_an_impossible_fault_can_not_be_made():
+    with pytest.raises(ValueError, match="no ending 'kill'"):
+        Fault(CrashPoint("A", "end"), "kill")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("a,b", ["a", "b"]),
+        ('"a,b",c', ['"a,b"', "c"]),
+        (r'"a\",b",c', [r'"a\",b"', "c"]),
+        ('a"b,c', ['a"b', "c"]),
+        ("", [""]),
+        ("a,,b", ["a", "", "b"]),
+    ],
+)
+def test_a_separator_counts_outside_of_json_strings(text: str, parts: list[str]):
+    assert split(text, ",") == parts
+
+
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=lambda moment: moment.name)
+def test_every_moment_has_a_phrase(moment):
+    point = CrashPoint("A", moment.name, 7 if moment.indexed else None)
+
+    assert point.phrase
+    assert ("7" in point.phrase) == moment.indexed
