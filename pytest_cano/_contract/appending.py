@@ -10,8 +10,9 @@ from cano_core.checkpoints.row import CheckpointRow
 from cano_core.checkpoints.store import CheckpointStore
 
 from .base import StoreChecks
+from .calls import holds, refuses, write
 from .lines import Line, broken
-from .rows import RUN, holds, listing, refuses, row, rows
+from .rows import RUN, listing, row, rows
 
 
 class AppendChecks(StoreChecks):
@@ -22,7 +23,7 @@ class AppendChecks(StoreChecks):
 
         async def check(store: CheckpointStore) -> None:
             for start, stop in ((0, 1), (1, 2), (2, 5), (5, 6)):
-                await store.append(RUN, *rows(start, stop))
+                await write(store, RUN, rows(start, stop))
                 await holds(
                     store, RUN, rows(0, stop), Line.APPEND, f"after {stop} rows"
                 )
@@ -68,10 +69,10 @@ class AppendChecks(StoreChecks):
         """An empty append is no conflict, writes nothing and makes no run."""
 
         async def check(store: CheckpointStore) -> None:
-            await store.append(RUN)
+            await write(store, RUN, [], Line.EMPTY)
             await holds(store, RUN, [], Line.EMPTY, "after an empty append")
-            await store.append(RUN, *rows(0, 2))
-            await store.append(RUN)
+            await write(store, RUN, rows(0, 2))
+            await write(store, RUN, [], Line.EMPTY)
             await holds(store, RUN, rows(0, 2), Line.EMPTY, "after an empty append")
 
         self._check(Line.EMPTY, tmp_path, check)
@@ -82,15 +83,15 @@ class AppendChecks(StoreChecks):
 
         async def check(store: CheckpointStore) -> None:
             async with asyncio.TaskGroup() as tasks:
-                writing = tasks.create_task(write(store))
+                writing = tasks.create_task(fill(store))
                 tasks.create_task(read(store, writing))
                 if self.shared:
                     async with self._opened(tmp_path) as other:
                         await read(other, writing)
 
-        async def write(store: CheckpointStore) -> None:
+        async def fill(store: CheckpointStore) -> None:
             for start in range(0, batch * batches, batch):
-                await store.append(RUN, *rows(start, start + batch))
+                await write(store, RUN, rows(start, start + batch))
 
         async def read(store: CheckpointStore, writing: asyncio.Task[None]) -> None:
             while not writing.done():
@@ -115,10 +116,11 @@ class AppendChecks(StoreChecks):
         __tracebackhide__ = True
 
         async def check(store: CheckpointStore) -> None:
-            await store.append(RUN, *log)
+            if log:
+                await write(store, RUN, log)
             for batch in batches:
                 await refuses(store, RUN, batch, line)
-            await store.append(RUN, row(len(log), "next"))
+            await write(store, RUN, [row(len(log), "next")])
             await holds(
                 store,
                 RUN,

@@ -63,6 +63,7 @@ class StoreChecks:
         __tracebackhide__ = True
 
         async def on_new_store() -> None:
+            __tracebackhide__ = True
             async with self._opened(directory) as store:
                 await check(store)
 
@@ -74,8 +75,15 @@ class StoreChecks:
         __tracebackhide__ = True
 
         async def in_time() -> Result:
-            async with asyncio.timeout(self.patience):
-                return await check
+            __tracebackhide__ = True
+            try:
+                async with asyncio.timeout(self.patience) as limit:
+                    return await check
+            except TimeoutError:
+                if limit.expired():
+                    text = f"still busy after {self.patience:g} s (patience)"
+                    raise TimeoutError(text) from None
+                raise
 
         return asyncio.run(in_time())
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import cast
 
 from cano_core.checkpoints.store import CheckpointStore, RemembersOutcomes
-from cano_core.errors import RunConflictError
 
 from .base import StoreChecks
+from .calls import holds, write
 from .lines import Line, broken, checking
 from .process import store_process
-from .rows import DONE, RUN, compare, holds, listing, row, rows, same_fields
+from .rows import DONE, RUN, compare, listing, row, rows, same_fields
 
 
 class DurabilityChecks(StoreChecks):
@@ -23,14 +23,14 @@ class DurabilityChecks(StoreChecks):
         self._need_durable()
 
         async def first(store: CheckpointStore) -> None:
-            await store.append(RUN, *rows(0, 3))
-            await store.append("cleared", row(0))
+            await write(store, RUN, rows(0, 3))
+            await write(store, "cleared", [row(0)])
             await store.clear("cleared")
 
         async def second(store: CheckpointStore) -> None:
             await holds(store, RUN, rows(0, 3), Line.DURABLE, "opened again")
             await holds(store, "cleared", [], Line.DURABLE, "opened again, cleared")
-            await store.append(RUN, row(3))
+            await write(store, RUN, [row(3)], Line.DURABLE)
 
         async def third(store: CheckpointStore) -> None:
             await holds(store, RUN, rows(0, 4), Line.DURABLE, "opened a third time")
@@ -48,7 +48,7 @@ class DurabilityChecks(StoreChecks):
         ids, batch = ["order-1", "order-2", "order-3"], 25
         with checking(Line.DURABLE), ExitStack() as stack:
             writers = []
-            for moment in (1, 4, 9, 20):
+            for moment in (2, 5, 11, 20):
                 directory = tmp_path / str(moment)
                 directory.mkdir()
                 writer = stack.enter_context(
@@ -57,12 +57,7 @@ class DurabilityChecks(StoreChecks):
                 writers.append((moment, directory, writer))
             for moment, directory, writer in writers:
                 writer.wait_until_open()
-                writer.go()
-                acknowledged = dict.fromkeys(ids, 0)
-                for count, (workflow_id, length) in enumerate(writer.answers(), 1):
-                    acknowledged[workflow_id] = length
-                    if count == moment:
-                        writer.kill()
+                acknowledged = dict.fromkeys(ids, 0) | dict(writer.killed_after(moment))
                 self._check_killed(directory, acknowledged, batch)
 
     def _check_killed(
@@ -82,7 +77,7 @@ class DurabilityChecks(StoreChecks):
                 if len(log) % batch:
                     raise broken(Line.ATOMIC, f"{when} there were {listing(log)}")
                 compare(log, rows(0, min(len(log), length + batch)), Line.DURABLE, when)
-                await self._goes_on(store, workflow_id, len(log))
+                await write(store, workflow_id, [row(len(log))])
 
         self._check(Line.DURABLE, directory, check)
 
@@ -97,15 +92,10 @@ class DurabilityChecks(StoreChecks):
             self._need(store, "finish", "outcome")
 
         self._check(Line.DURABLE, tmp_path, look)
-        said: dict[str, str] = {}
         with checking(Line.DURABLE):
             with store_process(self, tmp_path, "finish") as process:
                 process.wait_until_open()
-                process.go()
-                for count, (workflow_id, what) in enumerate(process.answers(), 1):
-                    said[workflow_id] = what
-                    if count == 20:
-                        process.kill()
+                said = dict(process.killed_after(20))
             self._check_finished(tmp_path, said)
 
     def _check_finished(self, directory: Path, said: dict[str, str]) -> None:
@@ -122,7 +112,7 @@ class DurabilityChecks(StoreChecks):
                         Line.FINISH, f"{when} it had {listing(log)} and {outcome!r}"
                     )
                 if outcome is None and what == "finished":
-                    raise broken(Line.DURABLE, f"{when} its outcome was gone")
+                    raise broken(Line.DURABLE, f"{when} it had no outcome")
                 if outcome is None:
                     compare(log, rows(0, 2), Line.DURABLE, when)
                 else:
@@ -145,16 +135,3 @@ class DurabilityChecks(StoreChecks):
                     "a process that appended two rows and reached its end without "
                     f"closing the store was still alive after {self.patience:g} s",
                 )
-
-    async def _goes_on(
-        self, store: CheckpointStore, workflow_id: str, length: int
-    ) -> None:
-        __tracebackhide__ = True
-        try:
-            await store.append(workflow_id, row(length))
-        except RunConflictError as error:
-            raise broken(
-                Line.APPEND,
-                f"after a SIGKILL {workflow_id!r} has {length} rows, "
-                f"yet row {length} was refused",
-            ) from error

@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import cast
 
-from cano_core.checkpoints.store import CheckpointStore, ListsRuns
+from cano_core.checkpoints.store import CheckpointStore, ListsRuns, remembers_outcomes
 from cano_core.errors import ConfigurationError
 
 from .base import StoreChecks
+from .calls import finish, holds, write
 from .lines import Line, broken
 from .odd import IDS
-from .rows import DONE, RUN, holds, row, rows
+from .rows import RUN, row, rows
 
 HOUR = timedelta(hours=1)
 
@@ -29,15 +30,15 @@ class ListChecks(StoreChecks):
             lister = cast(ListsRuns, store)
             await _listed(lister, [], "in an empty store")
             await store.load_run("read only")
-            await store.append("nothing appended")
+            await write(store, "nothing appended", [], Line.EMPTY)
             for workflow_id in reversed(IDS):
-                await store.append(workflow_id, row(0))
-            await store.append("cleared", row(0))
+                await write(store, workflow_id, [row(0)], Line.OWN_RUN)
+            await write(store, "cleared", [row(0)])
             await store.clear("cleared")
             await _listed(lister, [*IDS], "with rows only")
-            if callable(getattr(store, "finish", None)):
+            if remembers_outcomes(store):
                 for workflow_id in IDS[::3]:
-                    await lister.finish(workflow_id, [row(1)], DONE)
+                    await finish(lister, workflow_id, [row(1)])
                 await _listed(lister, [*IDS], "with rows or outcomes")
                 for workflow_id in IDS[::6]:
                     await store.clear(workflow_id)
@@ -54,10 +55,10 @@ class ListChecks(StoreChecks):
         async def check(store: CheckpointStore) -> None:
             self._need(store, "prune", "finish", "outcome")
             lister = cast(ListsRuns, store)
-            await lister.finish("older", [row(0)], DONE)
+            await finish(lister, "older", [row(0)])
             moment = await _a_moment_later()
             await _a_moment_later()
-            await lister.finish("newer", [row(0)], DONE)
+            await finish(lister, "newer", [row(0)])
             # The same moment on another clock on the wall.
             moment = moment.astimezone(timezone(timedelta(hours=-9, minutes=-30)))
             for older_than, gone in (
@@ -73,8 +74,7 @@ class ListChecks(StoreChecks):
                 for workflow_id in gone:
                     if await lister.outcome(workflow_id) is not None:
                         raise broken(Line.PRUNES, f"{when} left {workflow_id!r}")
-                    await store.append(workflow_id, row(0))
-                    await store.clear(workflow_id)
+                    await write(store, workflow_id, [row(0)], Line.PRUNES)
                 if "newer" not in gone and await lister.outcome("newer") is None:
                     raise broken(Line.PRUNES, f"{when} took a later outcome")
 
@@ -86,10 +86,10 @@ class ListChecks(StoreChecks):
         async def check(store: CheckpointStore) -> None:
             self._need(store, "prune")
             lister = cast(ListsRuns, store)
-            await store.append(RUN, *rows(0, 2))
+            await write(store, RUN, rows(0, 2))
             await lister.prune(datetime.now(UTC) + 24 * HOUR)
             await holds(store, RUN, rows(0, 2), Line.PRUNES_NO_LOG, "after prune")
-            await store.append(RUN, row(2))
+            await write(store, RUN, [row(2)], Line.PRUNES_NO_LOG)
 
         self._check(Line.PRUNES_NO_LOG, tmp_path, check)
 

@@ -9,9 +9,10 @@ from cano_core.checkpoints.row import CheckpointRow
 from cano_core.checkpoints.store import CheckpointStore
 
 from .base import StoreChecks, close
+from .calls import holds, write
 from .lines import Line, checking
 from .odd import example_settings, generated_logs, listed_log
-from .rows import RUN, holds, row, rows
+from .rows import RUN, row, rows
 
 
 class LoadChecks(StoreChecks):
@@ -22,8 +23,8 @@ class LoadChecks(StoreChecks):
 
         async def check(store: CheckpointStore) -> None:
             await holds(store, RUN, [], Line.UNKNOWN, "in an empty store")
-            await store.append(RUN, row(0))
-            await holds(store, "order-2", [], Line.UNKNOWN, "beside another run")
+            await write(store, RUN, [row(0)])
+            await holds(store, "nobody", [], Line.UNKNOWN, "beside another run")
 
         self._check(Line.UNKNOWN, tmp_path, check)
 
@@ -31,9 +32,9 @@ class LoadChecks(StoreChecks):
         """A thousand rows, from one append and from many, come back ascending."""
 
         async def check(store: CheckpointStore) -> None:
-            await store.append(RUN, *rows(0, 1000))
+            await write(store, RUN, rows(0, 1000))
             for sequence in range(1000, 1012):
-                await store.append(RUN, row(sequence))
+                await write(store, RUN, [row(sequence)])
             await holds(store, RUN, rows(0, 1012), Line.LOAD, "after 13 appends")
 
         self._check(Line.LOAD, tmp_path, check)
@@ -43,8 +44,8 @@ class LoadChecks(StoreChecks):
         log = [row(0, payload=None), row(1, payload=b""), row(2, payload=None)]
 
         async def check(store: CheckpointStore) -> None:
-            await store.append(RUN, *log)
-            await holds(store, RUN, log, Line.NO_PAYLOAD, "after one append")
+            await write(store, RUN, log)
+            await holds(store, RUN, log, Line.LOAD, "after one append")
 
         self._check(Line.NO_PAYLOAD, tmp_path, check)
 
@@ -53,13 +54,12 @@ class LoadChecks(StoreChecks):
         log = listed_log()
 
         async def check(store: CheckpointStore) -> None:
-            await store.append("one by one", *log[:1])
-            for one in log[1:]:
-                await store.append("one by one", one)
-            await store.append("at once", *log)
+            for one in log:
+                await write(store, "one by one", [one])
+            await write(store, "at once", log)
             for workflow_id in ("one by one", "at once"):
                 await holds(
-                    store, workflow_id, log, Line.ROW, f"appended {workflow_id}"
+                    store, workflow_id, log, Line.LOAD, f"appended {workflow_id}"
                 )
 
         self._check(Line.ROW, tmp_path, check)
@@ -80,8 +80,8 @@ class LoadChecks(StoreChecks):
                 runner.run(written(f"run {number}", log))
 
             async def written(workflow_id: str, log: list[CheckpointRow]) -> None:
-                await store.append(workflow_id, *log)
-                await holds(store, workflow_id, log, Line.ROW, "after one append")
+                await write(store, workflow_id, log)
+                await holds(store, workflow_id, log, Line.LOAD, "after one append")
 
             try:
                 check()

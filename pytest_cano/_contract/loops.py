@@ -10,8 +10,9 @@ from cano_core.checkpoints.store import CheckpointStore
 from cano_core.errors import RunConflictError
 
 from .base import StoreChecks, close
+from .calls import holds
 from .lines import Line, broken, checking
-from .rows import RUN, compare, holds, listing, row, rows
+from .rows import RUN, compare, listing, row, rows
 
 
 class LoopChecks(StoreChecks):

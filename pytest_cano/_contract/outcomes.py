@@ -12,15 +12,14 @@ from cano_core.checkpoints.store import CheckpointStore, RemembersOutcomes
 from cano_core.errors import RunConflictError
 
 from .base import StoreChecks
+from .calls import finish, holds, refuses, write
 from .lines import Line, broken
 from .odd import outcomes
 from .rows import (
     DONE,
     RUN,
     compare,
-    holds,
     listing,
-    refuses,
     row,
     rows,
     same_fields,
@@ -37,17 +36,19 @@ class OutcomeChecks(StoreChecks):
         """Afterwards there are no rows, and the outcome is there; clear forgets it."""
 
         async def check(store: RemembersOutcomes) -> None:
-            await store.append("order-2", row(0))
+            await write(store, "order-2", [row(0)])
             for log, last in ((2, 1), (2, 3), (0, 1), (2, 0)):
-                await store.append(RUN, *rows(0, log))
-                await store.finish(RUN, rows(log, log + last), DONE)
+                if log:
+                    await write(store, RUN, rows(0, log), Line.CLEARS)
+                await finish(store, RUN, rows(log, log + last))
                 what = f"after finish with {last} rows at a log of {log}"
                 await holds(store, RUN, [], Line.FINISH, what)
                 await _ended(store, RUN, DONE, what)
+                await holds(store, "order-2", [row(0)], Line.OWN_RUN, what)
+                await _not_ended(store, "order-2", Line.NO_OUTCOME, what)
                 await store.clear(RUN)
                 await _not_ended(store, RUN, Line.CLEARS, "after clear")
-            await holds(store, "order-2", [row(0)], Line.OWN_RUN, "beside finished")
-            await _not_ended(store, "order-2", Line.OWN_RUN, "beside finished runs")
+                await holds(store, "order-2", [row(0)], Line.CLEARS_ONLY, "after clear")
 
         self._check_outcomes(Line.FINISH, tmp_path, check)
 
@@ -60,7 +61,7 @@ class OutcomeChecks(StoreChecks):
         async def check(store: RemembersOutcomes) -> None:
             await _refuses_finish(store, [], Line.FINISH_RULE)
             await _refuses_finish(store, [row(1)], Line.FINISH_RULE)
-            await store.append(RUN, *rows(0, 3))
+            await write(store, RUN, rows(0, 3))
             for last in ([row(4)], [row(2)], [row(3), row(5)], [row(3), row(3)]):
                 await _refuses_finish(store, last, Line.FINISH_RULE)
 
@@ -70,15 +71,15 @@ class OutcomeChecks(StoreChecks):
         """Every append and every finish is a conflict, until `clear` frees the id."""
 
         async def check(store: RemembersOutcomes) -> None:
-            await store.append(RUN, *rows(0, 2))
-            await store.finish(RUN, [row(2)], DONE)
+            await write(store, RUN, rows(0, 2))
+            await finish(store, RUN, [row(2)])
             for batch in ([row(3)], [row(2)], [row(0)], rows(0, 3)):
                 await refuses(store, RUN, batch, Line.FINISHED)
                 await _refuses_finish(store, batch, Line.FINISHED, OTHER)
             await _refuses_finish(store, [], Line.FINISHED, OTHER)
             await _ended(store, RUN, DONE, "after refused calls")
             await store.clear(RUN)
-            await store.append(RUN, row(0))
+            await write(store, RUN, [row(0)], Line.CLEARS)
             await holds(store, RUN, [row(0)], Line.CLEARS, "begun again after clear")
             await _not_ended(store, RUN, Line.CLEARS, "begun again after clear")
 
@@ -90,7 +91,7 @@ class OutcomeChecks(StoreChecks):
         async def check(store: RemembersOutcomes) -> None:
             recorded = {f"order-{n}": end for n, end in enumerate(outcomes())}
             for workflow_id, end in recorded.items():
-                await store.finish(workflow_id, [row(0)], end)
+                await finish(store, workflow_id, [row(0)], end)
             for workflow_id, end in recorded.items():
                 await _ended(store, workflow_id, end, "after finish")
 
@@ -101,9 +102,9 @@ class OutcomeChecks(StoreChecks):
 
         async def check(store: RemembersOutcomes) -> None:
             await _not_ended(store, RUN, Line.NO_OUTCOME, "in an empty store")
-            await store.append(RUN, row(0))
+            await write(store, RUN, [row(0)])
             await _not_ended(store, RUN, Line.NO_OUTCOME, "after an append")
-            await store.finish("order-2", [row(0)], DONE)
+            await finish(store, "order-2", [row(0)])
             await _not_ended(store, RUN, Line.NO_OUTCOME, "beside a finished run")
 
         self._check_outcomes(Line.NO_OUTCOME, tmp_path, check)
@@ -114,7 +115,7 @@ class OutcomeChecks(StoreChecks):
         async def check(store: RemembersOutcomes) -> None:
             ids = [f"order-{number}" for number in range(10)]
             for workflow_id in ids:
-                await store.append(workflow_id, *rows(0, 2))
+                await write(store, workflow_id, rows(0, 2))
             async with asyncio.TaskGroup() as tasks:
                 for workflow_id in ids:
                     ending = tasks.create_task(
@@ -151,7 +152,7 @@ class OutcomeChecks(StoreChecks):
         async def check(store: RemembersOutcomes) -> None:
             for attempt in range(5):
                 workflow_id = f"order-{attempt}"
-                await store.append(workflow_id, row(0))
+                await write(store, workflow_id, [row(0)])
                 results = await asyncio.gather(
                     *(store.finish(workflow_id, [row(1)], DONE) for _ in range(4)),
                     *(store.append(workflow_id, row(1)) for _ in range(4)),
@@ -176,7 +177,7 @@ class OutcomeChecks(StoreChecks):
         self._need_durable()
 
         async def first(store: RemembersOutcomes) -> None:
-            await store.finish(RUN, [row(0)], DONE)
+            await finish(store, RUN, [row(0)])
 
         async def second(store: RemembersOutcomes) -> None:
             if await store.outcome(RUN) is None:

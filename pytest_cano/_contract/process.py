@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,11 +86,6 @@ class StoreProcess:
             stdin.write("\n")
             stdin.flush()
 
-    def kill(self) -> None:
-        """End the child with SIGKILL, in the middle of whatever it does."""
-        self._killed = True
-        self._popen.kill()
-
     def answer(self) -> Any:
         """Return the child's next answer."""
         __tracebackhide__ = True
@@ -111,6 +107,27 @@ class StoreProcess:
         failed = self._popen.wait() != 0 and not self._killed
         if failed or self._late:
             raise self._failure("failed")
+
+    def killed_after(self, count: int) -> list[Any]:
+        """Let the child begin, and kill it after so many answers, at least two.
+
+        Returns:
+            All that it answered in its life.
+        """
+        __tracebackhide__ = True
+        self.go()
+        answers, start = [], 0.0
+        for answer in self.answers():
+            answers.append(answer)
+            if len(answers) == 1:
+                start = time.perf_counter()
+            if len(answers) == count:
+                # Not at once: the answer itself gave the processor to us, so the child
+                # would always die between two calls of the store, never inside one.
+                time.sleep((time.perf_counter() - start) / (count - 1) / 2)
+                self._killed = True
+                self._popen.kill()
+        return answers
 
     def ends(self) -> bool:
         """Wait until the child has ended; tell whether it did so by itself."""

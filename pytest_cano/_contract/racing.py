@@ -12,10 +12,11 @@ from cano_core.checkpoints.store import CheckpointStore
 from cano_core.errors import RunConflictError
 
 from .base import StoreChecks
+from .calls import holds, write
 from .contention import contend, count_wins
 from .lines import Line, broken, checking
 from .process import store_process
-from .rows import RUN, compare, holds, listing, row, rows
+from .rows import RUN, compare, row, rows
 
 
 class RaceChecks(StoreChecks):
@@ -75,19 +76,13 @@ class RaceChecks(StoreChecks):
         """Many runs at once, one writer each: no append of any of them is refused."""
 
         async def check(store: CheckpointStore) -> None:
-            async def write(workflow_id: str) -> None:
+            async def fill(workflow_id: str) -> None:
                 for start in range(0, 6, 2):
-                    try:
-                        await store.append(workflow_id, *rows(start, start + 2))
-                    except RunConflictError as error:
-                        raise broken(
-                            Line.OWN_RUN,
-                            f"while other runs were written, {listing(rows(start, 2))}"
-                            f" of {workflow_id!r} were refused",
-                        ) from error
+                    batch = rows(start, start + 2)
+                    await write(store, workflow_id, batch, Line.OWN_RUN)
 
             ids = [f"order-{number}" for number in range(30)]
-            await asyncio.gather(*map(write, ids))
+            await asyncio.gather(*map(fill, ids))
             for workflow_id in ids:
                 await holds(
                     store, workflow_id, rows(0, 6), Line.OWN_RUN, "written at once"
@@ -101,9 +96,9 @@ class RaceChecks(StoreChecks):
 
         async def check(store: CheckpointStore) -> None:
             async with self._opened(tmp_path) as other:
-                await store.append(RUN, *rows(0, 2))
+                await write(store, RUN, rows(0, 2))
                 await holds(other, RUN, rows(0, 2), Line.SHARED, "in a second object")
-                await other.append(RUN, row(2))
+                await write(other, RUN, [row(2)], Line.SHARED)
                 await holds(store, RUN, rows(0, 3), Line.SHARED, "in the first object")
                 await other.clear(RUN)
                 await holds(store, RUN, [], Line.SHARED, "in the first object")

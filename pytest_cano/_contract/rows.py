@@ -8,8 +8,6 @@ from dataclasses import fields
 from typing import TypeVar
 
 from cano_core.checkpoints.row import CheckpointRow, Outcome, OutcomeStatus, RowKind
-from cano_core.checkpoints.store import CheckpointStore
-from cano_core.errors import RunConflictError
 
 from .lines import Line, broken
 
@@ -45,39 +43,6 @@ def broken_rule(length: int, batch: Sequence[CheckpointRow]) -> Line | None:
     return None
 
 
-async def refuses(
-    store: CheckpointStore,
-    workflow_id: str,
-    batch: Sequence[CheckpointRow],
-    line: Line,
-) -> None:
-    """Check that `append` refuses a batch, and that nothing of it was written."""
-    __tracebackhide__ = True
-    before = await store.load_run(workflow_id)
-    what = f"append of {listing(batch)} to a log of {listing(before)}"
-    try:
-        await store.append(workflow_id, *batch)
-    except RunConflictError:
-        pass
-    except Exception as error:
-        raise broken(Line.CONFLICT, f"{what} raised {error!r}") from error
-    else:
-        raise broken(line, f"{what} was accepted")
-    await holds(store, workflow_id, before, Line.ATOMIC, f"after a refused {what}")
-
-
-async def holds(
-    store: CheckpointStore,
-    workflow_id: str,
-    expected: Sequence[CheckpointRow],
-    line: Line,
-    when: str,
-) -> None:
-    """Check that a log holds exactly these rows."""
-    __tracebackhide__ = True
-    compare(await store.load_run(workflow_id), expected, line, when)
-
-
 def compare(
     found: Sequence[CheckpointRow],
     expected: Sequence[CheckpointRow],
@@ -93,7 +58,7 @@ def compare(
         expected: what should be there.
         line: the line that is broken if there are other rows than expected.
         when: the moment, for the message.
-        foreign: the line that is broken if a row has other content than expected.
+        foreign: the line that is broken if a row is another writer's.
     """
     __tracebackhide__ = True
     for one in found:
@@ -110,7 +75,8 @@ def compare(
             line, f"{when}, load_run gave {listing(found)}, not {listing(expected)}"
         )
     for one, other in zip(found, expected, strict=True):
-        same_fields(one, other, foreign, f"{when}, row {other.sequence}")
+        which = f"{when}, row {other.sequence}"
+        same_fields(one, other, foreign if one.task != other.task else Line.ROW, which)
 
 
 def same_fields(found: Value, expected: Value, line: Line, which: str) -> None:

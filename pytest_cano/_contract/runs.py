@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from cano_core.checkpoints.store import CheckpointStore
-from cano_core.errors import RunConflictError
 
 from .base import StoreChecks
-from .lines import Line, broken
+from .calls import holds, refuses, write
+from .lines import Line
 from .odd import IDS
-from .rows import RUN, compare, holds, refuses, row, rows
+from .rows import RUN, compare, row, rows
 
 
 class RunChecks(StoreChecks):
@@ -26,12 +26,8 @@ class RunChecks(StoreChecks):
             for workflow_id in IDS:
                 found = await store.load_run(workflow_id)
                 compare(found, [], Line.OWN_RUN, f"{workflow_id!r} is new, yet for it")
-                try:
-                    await store.append(workflow_id, row(0, f"task of {workflow_id}"))
-                except RunConflictError as error:
-                    raise broken(
-                        Line.OWN_RUN, f"{workflow_id!r} is new: {error}"
-                    ) from error
+                log = [row(0, f"task of {workflow_id}")]
+                await write(store, workflow_id, log, Line.OWN_RUN)
             for workflow_id in IDS:
                 found = await store.load_run(workflow_id)
                 compare(
@@ -50,11 +46,16 @@ class RunChecks(StoreChecks):
 
         async def check(store: CheckpointStore) -> None:
             for workflow_id in IDS:
-                await store.append(workflow_id, row(0, f"task of {workflow_id}"))
+                log = [row(0, f"task of {workflow_id}")]
+                await write(store, workflow_id, log, Line.OWN_RUN)
             for workflow_id in cleared:
                 await store.clear(workflow_id)
                 await holds(
-                    store, workflow_id, [], Line.CLEARS, f"after {workflow_id!r}.clear"
+                    store,
+                    workflow_id,
+                    [],
+                    Line.CLEARS,
+                    f"after clear of {workflow_id!r}",
                 )
             for workflow_id in kept:
                 found = await store.load_run(workflow_id)
@@ -72,11 +73,11 @@ class RunChecks(StoreChecks):
 
         async def check(store: CheckpointStore) -> None:
             for _ in range(2):
-                await store.append(RUN, *rows(0, 3))
+                await write(store, RUN, rows(0, 3), Line.CLEARS)
                 await store.clear(RUN)
                 await holds(store, RUN, [], Line.CLEARS, "after clear")
                 await refuses(store, RUN, [row(3)], Line.STARTS_AT_ZERO)
-            await store.append(RUN, row(0, "afresh"))
+            await write(store, RUN, [row(0, "afresh")], Line.CLEARS)
             await holds(
                 store, RUN, [row(0, "afresh")], Line.CLEARS, "begun again after clear"
             )
@@ -87,7 +88,7 @@ class RunChecks(StoreChecks):
         """Clearing nothing, or twice, is no error and makes no run."""
 
         async def check(store: CheckpointStore) -> None:
-            await store.append("order-2", row(0))
+            await write(store, "order-2", [row(0)])
             await store.clear(RUN)
             await store.clear(RUN)
             await holds(store, RUN, [], Line.CLEARS_UNKNOWN, "after clear")
