@@ -1,0 +1,308 @@
+"""The SQLite store: what it keeps, and what becomes of calls that share a commit."""
+
+import asyncio
+import sqlite3
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from cano_core import (
+    CheckpointRow,
+    CheckpointStoreError,
+    ConfigurationError,
+    Outcome,
+    OutcomeStatus,
+    RowKind,
+    RunConflictError,
+    SQLiteCheckpointStore,
+)
+from cano_core.checkpoints import _sqlite_log
+
+FINISHED = Outcome(OutcomeStatus.FINISHED, "Done", b"data", 3)
+ODD_IDS = [
+    'it\'s "quoted"',
+    "100%_[a-z]*?",
+    "run",
+    "run ",
+    "RUN",
+    "\N{SNOWMAN}\N{PILE OF POO}",
+    "nul",
+    "nul\0in the middle",
+    "x" * 10_000,
+    "",
+]
+
+
+def entry(sequence: int, payload: bytes | None = None) -> CheckpointRow:
+    return CheckpointRow(sequence, "State", "task", RowKind.STATE_ENTRY, payload)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "runs.db"
+
+
+@pytest.mark.parametrize(
+    "payload", [None, b"", b"\0", b"x" * (5 << 20)], ids=["None", "empty", "nul", "5M"]
+)
+def test_payloads_come_back_as_they_were(path: Path, payload: bytes | None):
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            await store.append("run", entry(0, payload))
+            await store.append("run", entry(1), entry(2, payload))
+        async with SQLiteCheckpointStore(path) as store:
+            return await store.load_run("run")
+
+    assert asyncio.run(main()) == [entry(0, payload), entry(1), entry(2, payload)]
+
+
+def test_odd_ids_are_runs_of_their_own(path: Path):
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            await asyncio.gather(
+                *(store.append(odd, entry(0, odd.encode())) for odd in ODD_IDS)
+            )
+            await store.clear("run")
+            logs = [await store.load_run(odd) for odd in ODD_IDS]
+            return logs, await store.list_runs()
+
+    logs, runs = asyncio.run(main())
+    assert logs == [[] if odd == "run" else [entry(0, odd.encode())] for odd in ODD_IDS]
+    assert runs == sorted(set(ODD_IDS) - {"run"})
+
+
+def test_appends_that_wait_together_share_one_commit(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    commits = []
+    commit = _sqlite_log.Log.commit
+    monkeypatch.setattr(
+        _sqlite_log.Log, "commit", lambda log: commits.append(log) or commit(log)
+    )
+
+    async def run(store, number):
+        for sequence in range(10):
+            await store.append(f"run-{number}", entry(sequence))
+
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            await asyncio.gather(*(run(store, number) for number in range(200)))
+            return [len(await store.load_run(f"run-{n}")) for n in range(200)]
+
+    assert asyncio.run(main()) == [10] * 200
+    assert len(commits) == 10
+
+
+# One call of a shared commit goes wrong
+
+
+ROW = entry(0)
+BAD_ROWS = {
+    "a label with a lone surrogate": CheckpointRow(0, "\ud800", "", ROW.kind),
+    "a payload that is text": CheckpointRow(0, "State", "task", ROW.kind, "text"),
+    "a label that is None": CheckpointRow(0, None, "task", ROW.kind),
+    "a version that is text": CheckpointRow(0, "State", "task", ROW.kind, None, "v1"),
+    "a version of 65 bits": CheckpointRow(0, "State", "task", ROW.kind, None, 1 << 64),
+    "an object of another kind": CheckpointRow(0, "State", object(), ROW.kind),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ROWS)
+@pytest.mark.parametrize("position", [0, 1], ids=["alone", "second"])
+def test_a_row_that_cannot_be_stored_fails_alone(path: Path, name: str, position: int):
+    bad = BAD_ROWS[name]
+    bad = CheckpointRow(
+        position, bad.state, bad.task, bad.kind, bad.payload, bad.version
+    )
+
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            answers = await asyncio.gather(
+                store.append("a", entry(0)),
+                store.append("bad", *[entry(0)][:position], bad),
+                store.append("z", entry(0)),
+                return_exceptions=True,
+            )
+            return answers, await store.list_runs()
+
+    (first, error, last), runs = asyncio.run(main())
+    assert isinstance(error, ConfigurationError)
+    assert "run 'bad'" in str(error)
+    assert (first, last, runs) == (None, None, ["a", "z"])
+
+
+def test_a_payload_beyond_what_sqlite_takes_fails_alone(path: Path):
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            answers = await asyncio.gather(
+                store.append("a", entry(0)),
+                store.append("bad", entry(0), entry(1, bytes(1_000_000_001))),
+                return_exceptions=True,
+            )
+            return answers, await store.list_runs()
+
+    (first, error), runs = asyncio.run(main())
+    assert isinstance(error, CheckpointStoreError)
+    assert str(error).startswith(f"{path}: run 'bad': a payload is larger than")
+    assert (first, runs) == (None, ["a"])
+
+
+CALLS = {
+    "append": lambda store, run: store.append(run, entry(0)),
+    "load_run": lambda store, run: store.load_run(run),
+    "clear": lambda store, run: store.clear(run),
+    "finish": lambda store, run: store.finish(run, [entry(0)], FINISHED),
+    "outcome": lambda store, run: store.outcome(run),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_an_id_that_is_no_text_is_refused(path: Path, name: str):
+    with SQLiteCheckpointStore(path) as store:
+        with pytest.raises(ConfigurationError, match=r"'run \\ud800'.*lone surrogates"):
+            asyncio.run(CALLS[name](store, "run \ud800"))
+        assert asyncio.run(store.list_runs()) == []
+
+
+def test_a_conflict_refuses_its_own_rows_only(path: Path):
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            await store.append("run", entry(0))
+            answers = await asyncio.gather(
+                store.append("a", entry(0)),
+                store.append("run", entry(1), entry(3)),
+                store.append("run", entry(0), entry(1)),
+                store.append("gap", entry(1)),
+                store.append("below", entry(-1)),
+                store.append("huge", entry(1 << 70)),
+                store.append("run", entry(1)),
+                store.append("run", entry(1)),
+                store.finish("z", [entry(0)], FINISHED),
+                return_exceptions=True,
+            )
+            return answers, await store.load_run("run"), await store.list_runs()
+
+    answers, log, runs = asyncio.run(main())
+    refused = [
+        (error.workflow_id, error.sequence)
+        for error in answers
+        if isinstance(error, RunConflictError)
+    ]
+    assert refused == [
+        ("run", 3),
+        ("run", 0),
+        ("gap", 1),
+        ("below", -1),
+        ("huge", 1 << 70),
+        ("run", 1),
+    ]
+    assert answers.count(None) == 3
+    assert (log, runs) == ([entry(0), entry(1)], ["a", "run", "z"])
+
+
+def test_a_commit_that_fails_fails_all_of_its_batch(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(log):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            await store.append("a", entry(0))
+            with monkeypatch.context() as broken:
+                broken.setattr(_sqlite_log.Log, "commit", fail)
+                errors = await asyncio.gather(
+                    store.append("a", entry(1)),
+                    store.append("b", entry(0)),
+                    store.clear("a"),
+                    return_exceptions=True,
+                )
+            # The next call finds everything as it was before.
+            await store.append("a", entry(1))
+            return errors, await store.load_run("a"), await store.list_runs()
+
+    errors, log, runs = asyncio.run(main())
+    assert [type(error) for error in errors] == [CheckpointStoreError] * 3
+    assert str(errors[1]).startswith(f"{path}: run 'b': ")
+    assert "disk I/O error" in str(errors[1])
+    assert (log, runs) == ([entry(0), entry(1)], ["a"])
+
+
+# Where a log ends is remembered, but never longer than it is true
+
+
+def test_what_another_store_does_to_a_run_is_noticed(path: Path):
+    async def main():
+        async with (
+            SQLiteCheckpointStore(path) as mine,
+            SQLiteCheckpointStore(path) as other,
+        ):
+            for run in ("grown", "cleared", "finished", "replaced"):
+                await mine.append(run, entry(0), entry(1))
+            await other.append("grown", entry(2))
+            await other.clear("cleared")
+            await other.finish("finished", [], FINISHED)
+            await other.clear("replaced")
+            await other.append("replaced", entry(0))
+            answers = await asyncio.gather(
+                *(
+                    mine.append(run, entry(2))
+                    for run in ("grown", "cleared", "finished", "replaced")
+                ),
+                mine.append("replaced", entry(1)),
+                return_exceptions=True,
+            )
+            return answers, await mine.list_runs()
+
+    answers, runs = asyncio.run(main())
+    assert [type(answer) for answer in answers[:4]] == [RunConflictError] * 4
+    assert answers[4] is None
+    assert runs == ["finished", "grown", "replaced"]
+
+
+def test_more_runs_than_are_remembered(path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_sqlite_log, "_REMEMBERED_ENDS", 5)
+
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            for sequence in range(3):
+                for number in range(12):
+                    await store.append(f"run-{number}", entry(sequence))
+            with pytest.raises(RunConflictError):
+                await store.append("run-0", entry(2))
+            return [len(await store.load_run(f"run-{n}")) for n in range(12)]
+
+    assert asyncio.run(main()) == [3] * 12
+
+
+# Outcomes
+
+
+def test_prune_compares_moments_whatever_their_time_zone(path: Path):
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            await store.finish("old", [entry(0)], FINISHED)
+            await store.append("open", entry(0))
+            now = datetime.now(UTC)
+            east = timezone(timedelta(hours=14))
+            before = (now - timedelta(hours=1)).astimezone(east)
+            after = (now + timedelta(hours=1)).astimezone(east)
+            counts = [await store.prune(moment) for moment in (before, after, after)]
+            return counts, await store.list_runs(), await store.outcome("old")
+
+    assert asyncio.run(main()) == ([0, 1, 0], ["open"], None)
+
+
+def test_a_naive_datetime_is_refused_by_prune(path: Path):
+    with (
+        SQLiteCheckpointStore(path) as store,
+        pytest.raises(ConfigurationError, match="aware datetime"),
+    ):
+        asyncio.run(store.prune(datetime(2026, 1, 1)))
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf")])
+def test_a_timeout_that_makes_no_sense_is_refused(path: Path, timeout: float):
+    with pytest.raises(ConfigurationError, match="busy_timeout"):
+        SQLiteCheckpointStore(path, busy_timeout=timeout)

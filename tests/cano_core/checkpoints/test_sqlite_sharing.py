@@ -1,0 +1,110 @@
+"""Several processes on one SQLite file, and processes that are killed."""
+
+import asyncio
+import subprocess
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import children
+from cano_core import SQLiteCheckpointStore
+
+WRITER = textwrap.dedent(
+    """
+    import asyncio, sys
+    from cano_core import CheckpointRow, RowKind, SQLiteCheckpointStore
+
+    path, run, steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
+
+    async def main():
+        print("ready", flush=True)
+        sys.stdin.readline()
+        async with SQLiteCheckpointStore(path) as store:
+            for sequence in range(steps):
+                row = CheckpointRow(sequence, "State", run, RowKind.STATE_ENTRY)
+                await store.append(run, row)
+                print(sequence, flush=True)
+
+    asyncio.run(main())
+    """
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "runs.db"
+
+
+def start_writer(path: Path, run: str, steps: int) -> subprocess.Popen[str]:
+    writer = subprocess.Popen(
+        [
+            children.program("python"),
+            "-W",
+            "error",
+            "-c",
+            WRITER,
+            path,
+            run,
+            str(steps),
+        ],
+        env=children.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "ready\n"
+    return writer
+
+
+def test_processes_that_make_a_file_at_the_same_time_share_it(path: Path):
+    writers = [start_writer(path, f"run-{number}", 25) for number in range(3)]
+    for writer in writers:
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+    for writer in writers:
+        writer.communicate(timeout=60)
+
+    assert [writer.returncode for writer in writers] == [0] * 3
+    with SQLiteCheckpointStore(path) as store:
+        for number in range(3):
+            rows = asyncio.run(store.load_run(f"run-{number}"))
+            assert [row.sequence for row in rows] == list(range(25))
+            assert {row.task for row in rows} == {f"run-{number}"}
+
+
+@pytest.mark.parametrize("acknowledged", [0, 3, 40])
+def test_what_was_acknowledged_survives_a_kill(path: Path, acknowledged: int):
+    writer = start_writer(path, "run", 1_000_000)
+    writer.stdin.write("\n")
+    writer.stdin.flush()
+    last = -1
+    while last < acknowledged:
+        last = int(writer.stdout.readline())
+    writer.kill()
+    output, _ = writer.communicate(timeout=60)
+    whole_lines = output.rpartition("\n")[0].split()
+    last = int(whole_lines[-1]) if whole_lines else last
+
+    with SQLiteCheckpointStore(path) as store:
+        rows = asyncio.run(store.load_run("run"))
+        # The row under way may have become durable without anybody being told.
+        assert len(rows) - 1 in (last, last + 1)
+        assert [row.sequence for row in rows] == list(range(len(rows)))
+
+
+def test_a_file_whose_maker_is_killed_at_once_is_usable(path: Path):
+    for _ in range(3):
+        writer = start_writer(path, "run", 1)
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+        while not path.exists() and writer.poll() is None:
+            pass
+        writer.kill()
+        writer.communicate(timeout=60)
+
+        with SQLiteCheckpointStore(path) as store:
+            asyncio.run(store.clear("run"))
+            assert asyncio.run(store.list_runs()) == []
+        path.unlink()

@@ -1,0 +1,312 @@
+"""The SQLite store beside others: locks, cancellation, loops, and who commits."""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cano_core import (
+    CheckpointRow,
+    CheckpointStoreError,
+    Outcome,
+    OutcomeStatus,
+    RowKind,
+    SQLiteCheckpointStore,
+)
+from cano_core.checkpoints import _sqlite_log, _sqlite_writer
+
+FINISHED = Outcome(OutcomeStatus.FINISHED, "Done")
+
+
+def entry(sequence: int, payload: bytes | None = None) -> CheckpointRow:
+    return CheckpointRow(sequence, "State", "task", RowKind.STATE_ENTRY, payload)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "runs.db"
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[sqlite3.Connection]:
+    """Hold the write lock, as another program does in the middle of a transaction."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        try:
+            yield other
+        finally:
+            other.execute("ROLLBACK")
+
+
+async def tried(store: SQLiteCheckpointStore) -> None:
+    """Return once the store has tried all that was asked of it before, twice."""
+    for _ in range(2):
+        await store.load_run("some other run")
+
+
+@pytest.mark.parametrize("timeout", [0, 0.05])
+def test_a_busy_file_is_given_up_in_the_end(path: Path, timeout: float):
+    async def main():
+        async with SQLiteCheckpointStore(path, busy_timeout=timeout) as store:
+            await store.append("run", entry(0))
+            with locked(path):
+                errors = await asyncio.gather(
+                    store.append("run", entry(1)),
+                    store.finish("run", [entry(1)], FINISHED),
+                    store.clear("run"),
+                    return_exceptions=True,
+                )
+            log = await store.load_run("run")
+            await store.append("run", entry(1))
+            return errors, log
+
+    errors, log = asyncio.run(main())
+    for error in errors:
+        assert isinstance(error, CheckpointStoreError)
+        assert str(error).startswith(f"{path}: run 'run': the file was busy for ")
+    assert log == [entry(0)]
+
+
+def test_a_busy_file_is_waited_for(path: Path):
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            await store.append("run", entry(0))
+            with locked(path):
+                waiting = asyncio.create_task(store.append("run", entry(1)))
+                await tried(store)
+                undone = not waiting.done()
+            await waiting
+            return undone, await store.load_run("run")
+
+    assert asyncio.run(main()) == (True, [entry(0), entry(1)])
+
+
+def test_reads_need_no_lock_and_see_what_is_committed(path: Path):
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            await store.append("run", entry(0))
+            await store.finish("done", [entry(0)], FINISHED)
+            with locked(path) as other:
+                other.execute("DELETE FROM log")
+                other.execute("DELETE FROM outcome")
+                waiting = asyncio.create_task(store.append("run", entry(1)))
+                seen = (
+                    await store.load_run("run"),
+                    await store.outcome("done"),
+                    await store.list_runs(),
+                )
+            await waiting
+            return seen
+
+    assert asyncio.run(main()) == ([entry(0)], FINISHED, ["done", "run"])
+
+
+def test_a_cancelled_append_ends_before_its_caller_is_told(path: Path):
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            await store.append("run", entry(0))
+            with locked(path):
+                waiting = asyncio.create_task(store.append("run", entry(1)))
+                await tried(store)
+                waiting.cancel()
+                waiting.cancel()
+                await tried(store)
+                undone = not waiting.done()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            return undone, await store.load_run("run")
+
+    assert asyncio.run(main()) == (True, [entry(0), entry(1)])
+
+
+def test_a_cancelled_append_that_is_refused_is_cancelled_all_the_same(path: Path):
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            waiting = asyncio.create_task(store.append("run", entry(7)))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            return await store.load_run("run")
+
+    assert asyncio.run(main()) == []
+
+
+def test_a_read_can_be_cancelled_at_once(path: Path):
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            waiting = asyncio.create_task(store.load_run("run"))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            turns = 0
+            while not waiting.done():
+                turns += 1
+                await asyncio.sleep(0)
+            return turns, await store.load_run("run")
+
+    turns, log = asyncio.run(main())
+    assert turns <= 2
+    assert log == []
+
+
+def test_one_store_serves_loop_after_loop(path: Path):
+    with SQLiteCheckpointStore(path) as store:
+        for sequence in range(3):
+            asyncio.run(store.append("run", entry(sequence)))
+        assert len(asyncio.run(store.load_run("run"))) == 3
+
+
+def test_one_store_serves_the_loops_of_several_threads(path: Path):
+    async def run(name: str) -> None:
+        for sequence in range(20):
+            await store.append(name, entry(sequence))
+
+    with SQLiteCheckpointStore(path) as store:
+        names = ["a", "b", "c", "d"]
+        threads = [
+            threading.Thread(target=lambda name=name: asyncio.run(run(name)))
+            for name in names
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert asyncio.run(store.list_runs()) == names
+        assert [len(asyncio.run(store.load_run(name))) for name in names] == [20] * 4
+
+
+def test_a_loop_that_is_gone_keeps_nobody_from_an_answer(path: Path):
+    async def abandon(store):
+        request = store.append("abandoned", entry(0))
+        request.send(None)  # what a loop does with the first step of a task
+        await asyncio.sleep(0)
+        request.close()
+
+    async def main(store):
+        await store.append("run", entry(0))
+        return await store.load_run("run")
+
+    with SQLiteCheckpointStore(path) as store:
+        with locked_after_creation(store, path):
+            asyncio.run(abandon(store))
+        assert asyncio.run(main(store)) == [entry(0)]
+
+
+@contextlib.contextmanager
+def locked_after_creation(store: SQLiteCheckpointStore, path: Path) -> Iterator[None]:
+    asyncio.run(store.list_runs())
+    with locked(path):
+        yield
+
+
+# Who commits
+
+
+@pytest.fixture
+def committers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The thread of every commit, in order."""
+    names: list[str] = []
+    commit = _sqlite_log.Log.commit
+
+    def noted(log: _sqlite_log.Log) -> None:
+        loops_own = threading.current_thread() is threading.main_thread()
+        names.append("loop" if loops_own else "thread")
+        commit(log)
+
+    monkeypatch.setattr(_sqlite_log.Log, "commit", noted)
+    return names
+
+
+async def append_in_turn(path: Path, *payloads: bytes | None) -> None:
+    async with SQLiteCheckpointStore(path) as store:
+        for sequence, payload in enumerate(payloads):
+            await store.append("run", entry(sequence, payload))
+        assert len(await store.load_run("run")) == len(payloads)
+
+
+def pretend_quick(
+    monkeypatch: pytest.MonkeyPatch, *, quick: float, still_quick: float
+) -> None:
+    monkeypatch.setattr(_sqlite_writer, "_QUICK", quick)
+    monkeypatch.setattr(_sqlite_writer, "_STILL_QUICK", still_quick)
+    monkeypatch.setattr(_sqlite_writer, "_SIGHT", 60)
+
+
+def test_a_lone_small_append_is_committed_by_the_loop_where_that_is_quick(
+    path: Path, committers: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    pretend_quick(monkeypatch, quick=60, still_quick=60)
+
+    asyncio.run(append_in_turn(path, None, b"small", b"x" * 20_000, None))
+
+    # The first one has to open the file.
+    assert committers == ["thread", "loop", "thread", "loop"]
+
+
+def test_no_loop_waits_for_a_slow_disk(
+    path: Path, committers: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    pretend_quick(monkeypatch, quick=0, still_quick=0)
+
+    asyncio.run(append_in_turn(path, None, None, None))
+
+    assert committers == ["thread"] * 3
+
+
+@pytest.mark.parametrize("company", [False, True], ids=["alone", "in company"])
+def test_a_loop_with_other_tasks_does_not_wait_for_a_disk_of_middling_speed(
+    path: Path,
+    committers: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    company: bool,
+):
+    pretend_quick(monkeypatch, quick=0, still_quick=60)
+
+    async def main():
+        other = asyncio.create_task(asyncio.Event().wait()) if company else None
+        await append_in_turn(path, None, None, None)
+        if other is not None:
+            other.cancel()
+
+    asyncio.run(main())
+
+    assert committers == ["thread"] + 2 * ["thread" if company else "loop"]
+
+
+def test_appends_together_are_left_to_the_thread(
+    path: Path, committers: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    pretend_quick(monkeypatch, quick=60, still_quick=60)
+
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            await store.append("a", entry(0))
+            await asyncio.gather(
+                store.append("a", entry(1)), store.append("b", entry(0))
+            )
+
+    asyncio.run(main())
+
+    assert committers == ["thread", "thread"]
+
+
+def test_the_loop_leaves_a_busy_file_to_the_thread(
+    path: Path, committers: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    pretend_quick(monkeypatch, quick=60, still_quick=60)
+
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            await store.append("run", entry(0))
+            with locked(path):
+                waiting = asyncio.create_task(store.append("run", entry(1)))
+                await tried(store)
+            await waiting
+
+    asyncio.run(main())
+
+    assert committers == ["thread", "thread"]
