@@ -251,6 +251,13 @@ def test_a_block_with_tests_is_run_by_pytest(problems):
     assert "1 failed" in message
 
 
+@pytest.mark.parametrize("line", ["import pytest_cano", "from pytest_cano import x"])
+def test_a_block_that_uses_the_plugin_alone_is_a_script(problems, line: str):
+    (message,) = problems(f"```python\nexit('script')\n{line}\n```\n")
+
+    assert "python test_line_1.py ended with 1" in message
+
+
 def test_a_block_that_should_fail_and_does_not_is_a_problem(problems):
     (message,) = problems("<!-- run: exit 1 -->\n```python\npass\n```\n")
 

@@ -12,7 +12,7 @@ from documentation.blocks import Block, DocumentError, parse
 from documentation.output import difference, matches
 
 TEST_BLOCK = re.compile(
-    r"^(import pytest|from pytest|class Test)|^\s*(async )?def test_|@pytest\.",
+    r"^(import pytest\b|from pytest\b|class Test)|^\s*(async )?def test_|@pytest\.",
     re.MULTILINE,
 )
 BARE_PYTEST = re.compile(r"^\$ pytest(?!.*\.py)", re.MULTILINE)
