@@ -15,6 +15,7 @@ from .errors import ConfigurationError, RetryExhaustedError, TaskFailedError
 from .extension import RunWrapper, TaskCall
 from .policy import TaskConfig, try_again
 from .states import State
+from .wording import described, shown
 
 if TYPE_CHECKING:
     from .run import Run, Visit
@@ -151,7 +152,7 @@ class SingleHandler:
         )
         return kind(
             f"{run.described}: task {self.name!r} of state {self.label!r} failed"
-            f"{tries} with {type(last).__name__}: {last}"
+            f"{tries} with {described(last)}"
             f" (path: {run.described_path}){resume}",
             workflow_id=run.workflow_id,
             state=self.label,
@@ -184,7 +185,7 @@ class SingleHandler:
     ) -> ConfigurationError:
         return ConfigurationError(
             f"{run.described}: task {self.name!r} of state {self.label!r} returned "
-            f"{result!r}, {problem}; no row was written for it"
+            f"{shown(result)}, {problem}; no row was written for it"
         )
 
 

@@ -18,6 +18,7 @@ from .replay import check_versions, replay
 from .resources import ResourceScope
 from .run import Run, encode_checked
 from .states import State, check_workflow_id
+from .wording import described, shown
 
 if TYPE_CHECKING:
     from .workflow import Workflow
@@ -59,8 +60,8 @@ class Launcher:
         if self.codec is None:
             if data is not None:
                 raise ConfigurationError(
-                    f"data {data!r} was given to a workflow that carries none: make "
-                    "it with Workflow(data=YourType)"
+                    f"data {shown(data)} was given to a workflow that carries none: "
+                    "make it with Workflow(data=YourType)"
                 )
             return None
         wanted = getattr(self.data_type, "__name__", repr(self.data_type))
@@ -74,7 +75,7 @@ class Launcher:
             and not is_typeddict(self.data_type)
             and not isinstance(data, self.data_type)
         ):
-            raise ConfigurationError(f"data {data!r} is no {wanted}")
+            raise ConfigurationError(f"data {shown(data)} is no {wanted}")
         return encode_checked(self.codec, data, "a fresh run")
 
     def new_run(self, workflow_id: str | None, snapshot: bytes | None) -> Run:
@@ -140,8 +141,8 @@ class Launcher:
             raise CorruptLogError(
                 workflow_id,
                 entry.sequence,
-                f"its data can't be read as {self.data_type!r}: {error}; if the type "
-                "has changed, raise the workflow's version",
+                f"its data can't be read as {self.data_type!r}: {described(error)}; if "
+                "the type has changed, raise the workflow's version",
             ) from error
 
     async def drive(

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, final
 from .checkpoints.row import CheckpointRow, Outcome, RowKind
 from .checkpoints.store import CheckpointStore, remembers_outcomes
 from .errors import CheckpointStoreError, ConfigurationError, RunConflictError
+from .wording import described
 
 T = TypeVar("T")
 
@@ -156,6 +157,6 @@ class RunLog:
     def _failed(self, what: str, error: BaseException) -> CheckpointStoreError:
         return CheckpointStoreError(
             f"run {self._workflow_id!r}: {what} failed in "
-            f"{type(self._store).__name__}: {type(error).__name__}: {error}; the run "
+            f"{type(self._store).__name__}: {described(error)}; the run "
             "stopped and can be resumed"
         )

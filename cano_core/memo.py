@@ -14,6 +14,7 @@ import msgspec
 from .codec import Codec, MsgspecCodec, codec_for
 from .errors import ConfigurationError
 from .signature import UNKNOWN, declared_result
+from .wording import described, shown
 
 UNTYPED: Codec[Any] = MsgspecCodec(Any)
 """Writes the results of functions that do not declare them."""
@@ -43,13 +44,13 @@ def encode_result(codec: Codec[Any], result: object, where: str) -> bytes:
         same = codec is not UNTYPED or (type(back) is type(result) and back == result)
     except Exception as error:
         raise ConfigurationError(
-            f"{where} can't be stored: {error}; return something plainer, or annotate "
-            "what the function returns"
+            f"{where} can't be stored: {described(error)}; return something plainer, "
+            "or annotate what the function returns"
         ) from error
     if not same:
         raise ConfigurationError(
-            f"{where} would be read back as {back!r} instead of {result!r}; annotate "
-            "what the function returns"
+            f"{where} would be read back as {shown(back)} instead of {shown(result)}; "
+            "annotate what the function returns"
         )
     return payload
 

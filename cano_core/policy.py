@@ -79,6 +79,8 @@ class Retry:
 
     def delay(self, attempt: int) -> float:
         """Return the seconds to wait after the given failed attempt (from 1)."""
+        if not self.base:
+            return 0.0
         try:
             grown = self.base * self.multiplier ** (attempt - 1)
         except OverflowError:

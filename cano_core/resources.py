@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, final
 
 from .errors import ResourceError
+from .wording import described
 
 logger = logging.getLogger("cano_core")
 
@@ -93,7 +94,7 @@ class ResourceScope:
                     raise
                 raise ResourceError(
                     f"resource {name!r} ({type(resource).__name__}) could not be set "
-                    f"up: {type(error).__name__}: {error}"
+                    f"up: {described(error)}"
                 ) from error
             if undo is not None:
                 self._undo.append((name, undo))

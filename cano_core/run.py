@@ -15,6 +15,7 @@ from .log import RunLog, to_its_end
 from .memo import encode_memo
 from .replay import PATH_LENGTH, Position
 from .states import State
+from .wording import described, shown
 
 Tell: TypeAlias = Callable[..., None]
 """Tells every observer: ``tell(hook, *arguments)``."""
@@ -234,6 +235,6 @@ def encode_checked(codec: Codec[Any], value: object, where: str) -> bytes:
         codec.decode(payload)
     except Exception as error:
         raise ConfigurationError(
-            f"{where}: data {value!r} can't be stored: {type(error).__name__}: {error}"
+            f"{where}: data {shown(value)} can't be stored: {described(error)}"
         ) from error
     return payload

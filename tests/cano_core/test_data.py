@@ -1,6 +1,7 @@
 """The one typed value that a run carries: snapshots, codecs, and what is refused."""
 
 import asyncio
+import itertools
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -58,6 +59,11 @@ class PlainCodec:
 
     def decode(self, payload: bytes) -> Plain:
         return Plain(*msgspec.json.decode(payload))
+
+
+class Unspeakable:
+    def __repr__(self) -> str:
+        raise RuntimeError("no words")
 
 
 def crash_once() -> Any:
@@ -333,9 +339,10 @@ def test_a_value_of_the_wrong_type_inside_is_found_before_it_is_stored() -> None
         (Order, Order(0, [object()]), "can't be stored"),
         (Typed, {"total": "many"}, "can't be stored"),
         (PlainCodec(), 3, "can't be stored"),
-        (None, Order(), "carries none"),
+        (Order, Unspeakable(), "Unspeakable instance.* is no Order"),
+        (None, Unspeakable(), "carries none"),
     ],
-    ids=str,
+    ids=itertools.count(),
 )
 def test_data_that_can_not_be_carried_is_refused_before_anything_runs(
     declared: Any, given: Any, problem: str

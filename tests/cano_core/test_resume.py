@@ -568,6 +568,16 @@ def test_a_clear_that_fails_is_finished_by_the_next_resume() -> None:
     assert shop.rows() == []
 
 
+def test_a_store_may_fail_with_the_oddest_exception() -> None:
+    class Odd(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    store = ScriptedStore(before=raising(Odd(), "append"))
+    with pytest.raises(CheckpointStoreError, match="Odd; the run stopped"):
+        Shop(store).start_or_resume()
+
+
 # Long logs
 
 
