@@ -161,11 +161,11 @@ class Launcher:
             if resumed_after is not None:
                 tell("on_resume", run.workflow_id, resumed_after)
         try:
-            await self.scope.acquire()
+            lease = await self.scope.acquire()
             try:
                 return await run.drive(run.table[handler.state])
             finally:
-                await self.scope.release()
+                await self.scope.release(lease)
         finally:
             if tell is not None:
                 tell("on_run_end", run.workflow_id, run.outcome)

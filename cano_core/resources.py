@@ -23,8 +23,28 @@ Undo = Callable[[], Awaitable[None]]
 
 
 @final
+class Lease:
+    """The resources as the runs of one event loop have them.
+
+    Attributes:
+        loop: the event loop.
+        lock: held while anything is set up or torn down.
+        users: how many runs there are.
+        ready: whether everything is set up.
+        undo: how to tear down what is, in the order of setting up.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        self.loop = loop
+        self.lock = asyncio.Lock()
+        self.users = 0
+        self.ready = False
+        self.undo: list[tuple[str, Undo]] = []
+
+
+@final
 class ResourceScope:
-    """A workflow's resources, and how many of its runs are using them.
+    """A workflow's resources, and who is using them.
 
     Attributes:
         values: what tasks get, by name.
@@ -33,63 +53,64 @@ class ResourceScope:
     def __init__(self, resources: Mapping[str, object]) -> None:
         self._resources = dict(resources)
         self._managed = any(_is_managed(each) for each in self._resources.values())
-        self._users = 0
-        self._ready = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._lock = asyncio.Lock()
-        self._undo: list[tuple[str, Undo]] = []
+        self._lease = Lease(None)
         self.values: dict[str, object] = dict(self._resources)
 
-    async def acquire(self) -> None:
+    async def acquire(self) -> Lease:
         """Set everything up, unless another run already has.
+
+        Returns:
+            What to give to `release`.
 
         Raises:
             ResourceError: one could not be set up (those before it were torn down),
                 or runs in another event loop are using the resources.
         """
         if not self._managed:
-            return
-        self._move_to(asyncio.get_running_loop())
-        self._users += 1
+            return self._lease
+        lease = self._lease_of(asyncio.get_running_loop())
+        lease.users += 1
         try:
-            async with self._lock:
-                if not self._ready:
-                    await self._set_up_all()
-                    self._ready = True
+            async with lease.lock:
+                if not lease.ready:
+                    await self._set_up_all(lease)
+                    lease.ready = True
         except BaseException:
-            self._users -= 1
+            lease.users -= 1
             raise
+        return lease
 
-    async def release(self) -> None:
+    async def release(self, lease: Lease) -> None:
         """Tear everything down, unless another run still needs it."""
         if not self._managed:
             return
-        self._users -= 1
-        async with self._lock:
-            if self._users == 0 and self._ready:
-                self._ready = False
-                await self._tear_down_all()
+        lease.users -= 1
+        async with lease.lock:
+            if lease.users == 0 and lease.ready:
+                lease.ready = False
+                await self._tear_down_all(lease)
 
-    def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._loop is loop:
-            return
-        if self._users and self._loop is not None and not self._loop.is_closed():
+    def _lease_of(self, loop: asyncio.AbstractEventLoop) -> Lease:
+        lease = self._lease
+        if lease.loop is loop:
+            return lease
+        if lease.users and lease.loop is not None and not lease.loop.is_closed():
             raise ResourceError(
                 "runs in another event loop are using this workflow's resources; "
                 "make a workflow object for each loop"
             )
-        # A closed loop took its runs with it; what they had set up can't be awaited.
-        self._loop, self._lock = loop, asyncio.Lock()
-        self._users, self._ready = 0, False
-        self._undo.clear()
+        # A closed loop took its runs with it, and what they had set up can't be
+        # awaited. Whatever is left of them keeps the old lease to itself.
+        self._lease = Lease(loop)
         self.values.update(self._resources)
+        return self._lease
 
-    async def _set_up_all(self) -> None:
+    async def _set_up_all(self, lease: Lease) -> None:
         for name, resource in self._resources.items():
             try:
                 self.values[name], undo = await _set_up(resource)
             except BaseException as error:
-                await self._tear_down_all()
+                await self._tear_down_all(lease)
                 if not isinstance(error, Exception):
                     raise
                 raise ResourceError(
@@ -97,28 +118,44 @@ class ResourceScope:
                     f"up: {described(error)}"
                 ) from error
             if undo is not None:
-                self._undo.append((name, undo))
+                lease.undo.append((name, undo))
 
-    async def _tear_down_all(self) -> None:
-        while self._undo:
-            name, undo = self._undo.pop()
+    async def _tear_down_all(self, lease: Lease) -> None:
+        ended: BaseException | None = None
+        while lease.undo:
+            name, undo = lease.undo.pop()
             try:
                 await undo()
             except Exception:
                 logger.exception("resource %r could not be torn down", name)
-        self.values.update(self._resources)
+            except BaseException as error:  # noqa: BLE001 -- raised after the rest
+                ended = ended or error
+        if lease is self._lease:
+            self.values.update(self._resources)
+        if ended is not None:
+            raise ended
+
+
+# Entering one of these is taking it: no task could, while the workflow had it.
+_FOR_TASKS_TO_ENTER = (asyncio.Lock, asyncio.Semaphore, asyncio.Condition)
 
 
 def _is_managed(resource: object) -> bool:
     return (
         callable(getattr(resource, "setup", None))
         or callable(getattr(resource, "teardown", None))
-        or hasattr(type(resource), "__aenter__")
+        or _is_entered(resource)
+    )
+
+
+def _is_entered(resource: object) -> bool:
+    return hasattr(type(resource), "__aenter__") and not isinstance(
+        resource, _FOR_TASKS_TO_ENTER
     )
 
 
 async def _set_up(resource: Any) -> tuple[object, Undo | None]:
-    if hasattr(type(resource), "__aenter__"):
+    if _is_entered(resource):
         value = await resource.__aenter__()
 
         async def leave() -> None:
