@@ -15,6 +15,7 @@ from pytest_cano._contract import loading, mixture, odd
 from pytest_cano._contract.lines import Line
 from pytest_cano.contract import CheckpointStoreContract
 
+ROOT = Path(__file__).parents[2]
 TESTS = [
     name
     for name, _ in inspect.getmembers(CheckpointStoreContract, inspect.isfunction)
@@ -285,3 +286,10 @@ class Store(Store):
             "SKIPPED * optional: this store has no finish",
         ]
     )
+
+
+def test_the_documentation_has_every_line_once():
+    text = (ROOT / "docs" / "stores.md").read_text(encoding="utf-8")
+    rows = [row.split(" | ")[0].strip("| ") for row in text.splitlines()]
+
+    assert {line: rows.count(line) for line in Line} == dict.fromkeys(Line, 1)
