@@ -99,8 +99,8 @@ class ResourceScope:
                 "runs in another event loop are using this workflow's resources; "
                 "make a workflow object for each loop"
             )
-        # A closed loop took its runs with it, and what they had set up can't be
-        # awaited. Whatever is left of them keeps the old lease to itself.
+        # A closed loop took its runs with it, and what they had set up can't be torn
+        # down any more. Whatever is left of them keeps the old lease to itself.
         self._lease = Lease(loop)
         self.values.update(self._resources)
         return self._lease
@@ -122,6 +122,8 @@ class ResourceScope:
 
     async def _tear_down_all(self, lease: Lease) -> None:
         ended: BaseException | None = None
+        if lease.loop is None or lease.loop.is_closed():
+            lease.undo.clear()
         while lease.undo:
             name, undo = lease.undo.pop()
             try:
