@@ -29,12 +29,20 @@ class Crashed:
     shows: tuple[str, ...] = ()
 
 
-DOUBLE_CHARGE = ("DUPLICATED", "charge('order-1', 42)")
+DOUBLE_CHARGE = ("DUPLICATED  charge('order-1', 42) happened 2 times", "2 of ")
 CRASHED = [
     Crashed("examples/checkout/test_checkout.py --cano-crash=Charge", 1, DOUBLE_CHARGE),
     Crashed("examples/checkout/test_checkout.py --cano-crash=all", 1, DOUBLE_CHARGE),
-    Crashed("examples/checkout/test_fixed_checkout.py --cano-crash=Charge", 0),
-    Crashed("examples/checkout/test_fixed_checkout.py --cano-crash=all", 0),
+    Crashed(
+        "examples/checkout/test_fixed_checkout.py --cano-crash=Charge",
+        0,
+        ("test_fixed_checkout  4/4 crash points of 8",),
+    ),
+    Crashed(
+        "examples/checkout/test_fixed_checkout.py --cano-crash=all",
+        0,
+        ("test_fixed_checkout  8/8 crash points",),
+    ),
 ]
 
 
