@@ -4,7 +4,6 @@ import inspect
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, settings
 
 import broken_disks
 import broken_outcomes  # noqa: F401 - registers its stores
@@ -75,9 +74,12 @@ def broken_lines(
 @pytest.fixture
 def _no_shrinking(monkeypatch: pytest.MonkeyPatch) -> None:
     """What Hypothesis finds is found; that it makes it small, it tests itself."""
+    # Not above: the processes that load this module would wait for it.
+    from hypothesis import Phase, settings
+
     phases = set(Phase) - {Phase.shrink, Phase.explain}
 
-    def short(max_examples: int) -> settings:
+    def short(max_examples: int) -> "settings":
         return settings(odd.example_settings(max_examples), phases=phases)
 
     monkeypatch.setattr(loading, "example_settings", short)
