@@ -11,6 +11,7 @@ RUN_LANGUAGES = ("python", "console")
 
 DIRECTIVES = {
     "file": "write the block to this file of the scenario's directory",
+    "patch": "apply the diff to this file of the scenario's directory",
     "run": "the command or program ends with this status, as in 'run: exit 1'",
     "not run": "why a block that is neither python nor console is not run",
     "command": "the name under which .ci/run finds and runs this one-line command",
@@ -110,6 +111,8 @@ def _validate(block: Block) -> None:
         raise DocumentError(block.line, f"{block.language} blocks are always run")
     if not is_run and "run" in said:
         raise DocumentError(block.line, f"{block.language} blocks are never run")
+    if ("patch" in said) != (block.language == "diff"):
+        raise DocumentError(block.line, "'patch: FILE' and diff blocks go together")
     if "command" in said and block.text.count("\n") != 1:
         raise DocumentError(block.line, "a command has to be one line")
 

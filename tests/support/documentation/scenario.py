@@ -69,6 +69,8 @@ class _Scenario:
     def perform(self, block: Block) -> list[Problem]:
         if "file" in block.directives:
             return self._write(block)
+        if "patch" in block.directives:
+            return self._patch(block)
         if block.language == "python":
             return self.run_python(block)
         if block.language == "console":
@@ -86,6 +88,18 @@ class _Scenario:
         path = self._directory / block.directives["file"]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(block.text, encoding="utf-8")
+        return []
+
+    def _patch(self, block: Block) -> list[Problem]:
+        path = self._directory / block.directives["patch"]
+        lines = block.text.splitlines(keepends=True)
+        old = "".join(line[1:] for line in lines if not line.startswith("+"))
+        new = "".join(line[1:] for line in lines if not line.startswith("-"))
+        text = path.read_text(encoding="utf-8")
+        if text.count(old) != 1:
+            found = f"what it replaces stands {text.count(old)} times in {path.name}"
+            return [Problem(block, f"{found}, and has to stand there once:\n{old}")]
+        path.write_text(text.replace(old, new), encoding="utf-8")
         return []
 
     def run_python(self, block: Block) -> list[Problem]:
