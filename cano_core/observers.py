@@ -3,8 +3,10 @@
 Observers are synchronous and can't change a run: what one raises is logged. The order
 within a state is ``on_state_enter``, ``on_checkpoint``, ``on_task_start``,
 ``on_retry`` for every attempt that is tried again, then ``on_task_success`` or
-``on_task_failure``; a resumed run begins with ``on_checkpoint`` for its RESUME row
-and ``on_resume``, and the state that it re-enters writes no second entry row.
+``on_task_failure``. All of it stands between ``on_run_start`` and ``on_run_end``; only
+a resumed run begins with ``on_checkpoint`` for the RESUME row by which it claimed the
+run, then ``on_run_start`` and ``on_resume``. The state that it re-enters writes no
+second entry row.
 """
 
 from __future__ import annotations
