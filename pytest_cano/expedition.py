@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import final
 
 from .chronicle import life_story, story
+from .hints import hints
 from .injection import injected
 from .life import Life
 from .oracles import judge
-from .program import LifeResult, Program
+from .program import Program
 from .schedule import CrashPoint, Fault, Schedule
 from .story import LifeStory, Story, Trial, Verdict
 from .world import World
@@ -42,8 +43,8 @@ class Expedition:
             result = self._program.live(life)
         self._world.book.forget_unwritten()
         self._lives.append(life_story(life, result))
-        if not life.crashed and not extra and self._schedule is not None:
-            self._hints += _hints(life, result)
+        if self._schedule is not None:
+            self._hints += hints(life, result)
         return life
 
     def story(self) -> Story:
@@ -91,40 +92,3 @@ def _unfinished(baseline: Story, world: World) -> Iterator[int]:
     for run in baseline.runs.values():
         if run.exit is not None and exits.get(run.run) is None:
             yield run.run
-
-
-def _hints(life: Life, result: LifeResult) -> Iterator[str]:
-    """Say what a program does wrong that does not go on with its runs."""
-    if life.number > 1 and "RunExistsError" in result.failure:
-        yield (
-            f"life {life.number} began the run anew instead of resuming it "
-            "(RunExistsError): let the program call workflow.start_or_resume(...), "
-            "which is right for a first start and for a restart"
-        )
-    if life.number > 1 and "RunNotFoundError" in result.failure:
-        yield (
-            f"life {life.number} resumed a run that had no row yet "
-            "(RunNotFoundError): let the program call workflow.start_or_resume(...), "
-            "which is right for a first start and for a restart"
-        )
-    records = life.world.book.records.values()
-    for left in records:
-        if left.exit is not None or left.log.state is None:
-            continue
-        for other in records:
-            if not left.first_life < other.first_life == life.number:
-                continue
-            if other.workflow_id is None:
-                continue
-            if other.workflow_id != left.workflow_id:
-                yield (
-                    f"life {life.number} began run {other.workflow_id!r} and left run "
-                    f"{left.workflow_id!r} where it was: give a run the same id in "
-                    "every life (cano_workflow_id is one)"
-                )
-            else:
-                yield (
-                    f"life {life.number} looked for run {left.workflow_id!r} in "
-                    f"{other.place.strip()}, life {left.first_life} had written it to "
-                    f"{left.place.strip()}: keep the store on cano_disk"
-                )

@@ -55,6 +55,11 @@ class TaskFrame:
         """Return a crash point of this visit."""
         return CrashPoint(self.state, moment, index, self.visit, self.run)
 
+    def holds(self, point: CrashPoint) -> bool:
+        """Say whether a crash point is one of this visit."""
+        where = (point.run, point.state, point.visit)
+        return where == (self.run, self.state, self.visit)
+
     def next_effect(self) -> CrashPoint:
         """Count an effect, and return the point right after it."""
         self.effects += 1

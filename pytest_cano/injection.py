@@ -159,7 +159,10 @@ class TaskEdges:
             with contextlib.suppress(ValueError):
                 FRAME.reset(token)
         if life.over:
-            life.require_alive(f"the task of {self._state} caught its crash; its end")
+            at = life.crashed_at
+            if at is not None and frame.holds(at):
+                life.note(f"the task of {self._state} went on after its crash at {at}")
+            raise life.crash()
         frame.runs[-1] = "returned"
         life.reached(frame.point("end"))
         if record.workflow_id is None:

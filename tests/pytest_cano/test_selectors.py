@@ -105,8 +105,7 @@ def test_what_this_version_does_not_have_is_said(text: str):
     [
         (
             "Proces",
-            "'Proces': no run was in a state 'Proces' (Start, Process, Other, Done); "
-            "did you mean 'Process'?",
+            "'Proces' (Start, Process, Other, Done); did you mean 'Process'?",
         ),
         ("ALL", "did you mean 'all'?"),
         ("Proces@end > Start@end", "did you mean 'Process'?"),
