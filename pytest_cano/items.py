@@ -125,6 +125,7 @@ class _Exploration:
         )
         self._verdicts: dict[str, str] = {}
         self._limits: list[str] = []
+        self._flaky = False
 
     def run(self) -> list[pytest.TestReport]:
         """Run everything, report the schedules, and return the test's own reports."""
@@ -173,14 +174,15 @@ class _Exploration:
         flaky = self._explorer.confirm(baseline)
         self._program.take_output()
         if flaky is not None:
-            self._limits.append("two undisturbed runs differ, so nothing was crashed")
+            self._flaky = True
             return [flaky_text(flaky, baseline)]
         failed = False
         for done, schedule in enumerate(plan.schedules):
             if self._must_stop(failed):
                 self._limits.append(
-                    f"stopped early: {len(plan.schedules) - done} of "
-                    f"{len(plan.schedules)} schedules were not run"
+                    f"{self._item.name}: stopped early, "
+                    f"{len(plan.schedules) - done} of {len(plan.schedules)} schedules "
+                    "were not run"
                 )
                 break
             self._program.schedule = str(schedule)
@@ -225,6 +227,7 @@ class _Exploration:
             verdicts=dict(self._verdicts),
             seconds=time.perf_counter() - self._began,
             limits=[*plan.limits, *self._limits],
+            flaky=self._flaky,
         )
 
     def report(self, reports: Iterable[pytest.TestReport]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -18,14 +19,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.runner import call_and_report, runtestprotocol
 
-from .explorer import LifeResult
+from .life import Life
 from .lifetime import until_crash
 from .plugin import LIFE, SCHEDULE
+from .program import LifeResult
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-
-    from .life import Life
 
 _ENDS_THE_SESSION = (KeyboardInterrupt, pytest.exit.Exception)
 
@@ -188,17 +188,28 @@ class _LifeHooks:
         self, fixturedef: Any, request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
         life = self._life
-        # What extends the tmp_path below it gets the disk from there.
-        if (
-            life is not None
-            and fixturedef.argname == "tmp_path"
-            and "tmp_path" not in fixturedef.argnames
-        ):
+        if life is None:
+            return (yield)
+        if fixturedef.scope != "function":
+            # Of the machine, and there once for all lives: what runs in it is not
+            # part of any of them.
+            with Life(life.world, 0, None).here():
+                return (yield)
+        if fixturedef.argname == "tmp_path" and "tmp_path" not in fixturedef.argnames:
+            # One that extends the tmp_path below it gets the disk from there.
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(fixturedef, "func", lambda: life.world.disk)
                 patch.setattr(fixturedef, "argnames", ())
                 return (yield)
-        return (yield)
+        try:
+            return (yield)
+        except BaseException as error:
+            if life.crashed and fixturedef.cached_result is None:
+                # pytest tears down only what it has seen set up, or seen fail; and
+                # of a failure it sees no BaseException.
+                key = fixturedef.cache_key(request)
+                fixturedef.cached_result = (None, key, (error, error.__traceback__))
+            raise
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -229,7 +240,22 @@ def _result(reports: list[pytest.TestReport], life: Life) -> LifeResult:
         return LifeResult("passed")
     for report in reports:
         if report.failed:
-            return LifeResult("failed", report.longreprtext)
+            return LifeResult("failed", _failure(report))
     if any(report.skipped or hasattr(report, "wasxfail") for report in reports):
         return LifeResult("skipped")
     return LifeResult("passed")
+
+
+def _failure(report: Any) -> str:
+    """Return what pytest says of a failed phase, the line that names it last."""
+    text: str = report.longreprtext.rstrip()
+    if report.when != "call":
+        text = f"{report.when} of the test\n\n{text}"
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is None:
+        return text
+    # pytest's own last line has the place and the type only.
+    before, _, last = text.rpartition("\n")
+    place = f"{os.path.basename(crash.path)}:{crash.lineno}: "
+    reason = place + crash.message.split("\n", 1)[0]
+    return f"{before if place in last else text}\n{reason}"

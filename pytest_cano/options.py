@@ -44,7 +44,8 @@ OPTIONS = (
         "linelist",
         (),
         "Crash workflows at these points, start them again and compare: all, STATE, "
-        "@MOMENT, STATE@MOMENT or a whole schedule. Commas join them.",
+        "@MOMENT, STATE@MOMENT or a whole schedule. Commas join them, and the option "
+        "may be given more than once.",
         flag="--cano-crash",
         metavar="SELECTORS",
     ),
@@ -212,16 +213,21 @@ def store_marker(mark: Mark) -> tuple[str, ...]:
     return backends
 
 
+def argnames(mark: Mark) -> tuple[str, ...]:
+    """Return the names that a ``parametrize`` marker gives values to."""
+    names = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
+    return words([names] if isinstance(names, str) else names)
+
+
 def check_stores(names: Iterable[str], known: Iterable[str], source: str) -> None:
     """Raise `OptionError` for a backend that nobody can make."""
     known = tuple(known)
     for name in names:
         if name not in known:
             raise OptionError(
-                f"{source}: no backend {name!r} ({', '.join(known)})"
+                f"{source}: no backend {name!r} ({', '.join(known)}; one of your own "
+                "is made by the hook pytest_cano_make_store in a conftest.py)"
                 + suggestion(name, known)
-                + "; a backend of your own is made by the hook "
-                "pytest_cano_make_store in a conftest.py"
             )
 
 

@@ -129,7 +129,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         raise pytest.Collector.CollectError(
             f"{path}:{(line or 0) + 1}: {error}"
         ) from None
-    if wants_store and len(backends) > 1:
+    own = any(
+        "cano_store" in options.argnames(mark)
+        for mark in test.iter_markers("parametrize")
+    )
+    if wants_store and len(backends) > 1 and not own:
         metafunc.parametrize("cano_store", backends, indirect=True)
 
 
@@ -250,8 +254,8 @@ def cano_store(
 ) -> Iterator[CheckpointStore]:
     """A checkpoint store on this test's disk, closed at the end of every life.
 
-    Which one, is said by ``@pytest.mark.cano_store`` or the ini option
-    ``cano_stores``: sqlite, memory, or what ``pytest_cano_make_store`` makes.
+    ``@pytest.mark.cano_store`` or the ini option ``cano_stores`` names the backend:
+    sqlite, memory, or one that the hook ``pytest_cano_make_store`` makes.
     """
     from .fixtures import store
 
