@@ -35,6 +35,10 @@ def test_the_readme_shows_a_workflow_a_command_and_its_output():
     assert {"python", "console", "sh"} <= {block.language for block in blocks}
 
 
+def test_the_readme_is_read_in_a_minute():
+    assert (ROOT / "README.md").read_text(encoding="utf-8").count("\n") <= 120
+
+
 @pytest.mark.parametrize("name", ["example", "tests"])
 def test_the_readme_has_each_command_that_ci_runs_once(name: str):
     blocks = parse((ROOT / "README.md").read_text(encoding="utf-8"))

@@ -66,6 +66,8 @@ def test_an_indented_block_loses_the_indentation_of_its_fence():
         ("<!-- file: a -->\ntext\n```toml\n```\n", "no block follows 'file: a'"),
         ("<!-- not run: a -->\n```python\n```\n", "python blocks are always run"),
         ("<!-- run: exit 1 -->\n```sh\nls\n```\n", "sh blocks are never run"),
+        ("<!-- patch: a -->\n```sh\nls\n```\n", "diff blocks go together"),
+        ("```diff\n+a\n```\n", "diff blocks go together"),
         ("<!-- command: a -->\n```sh\n1\n2\n```\n", "a command has to be one line"),
         (
             "<!-- file: a -->\n<!-- run: exit 1 -->\n```python\n```\n",
@@ -83,6 +85,7 @@ def test_what_can_not_be_understood_is_refused(markdown: str, message: str):
     [
         ("```sh\npip install x\n```\n", "'sh' is neither run nor written"),
         ("<!-- not run: -->\n```sh\nls\n```\n", "'sh' is neither run nor written"),
+        ("<!-- patch: a -->\n```diff\n```\n", "no block before it writes a"),
         ("```console\n$ rm x\n```\n", "only pytest and python run"),
         ("```console\npytest\n```\n", "the first line has to be"),
         ("```console\n```\n", "an empty console block"),
@@ -184,6 +187,46 @@ $ pytest -q
 ```
 """
     )
+
+
+def test_a_diff_is_applied_to_a_file(problems):
+    assert not problems(
+        SHOP
+        + """
+<!-- file: shop.py -->
+```python
+def name():
+    return "shop"
+
+def price():
+    return 42
+```
+
+<!-- patch: shop.py -->
+```diff
+     return "shop"
+
+ def price():
+-    return 42
++    return 43
+```
+
+<!-- run: exit 1 -->
+```console
+$ pytest -q
+...
+1 failed in 0.01s
+```
+"""
+    )
+
+
+def test_a_diff_that_does_not_fit_is_a_problem(problems):
+    (message,) = problems(
+        SHOP + "\n<!-- patch: shop.py -->\n```diff\n-    return 41\n```\n"
+    )
+
+    assert "what it replaces stands 0 times in shop.py" in message
 
 
 def test_a_new_scenario_begins_in_an_empty_directory(problems):

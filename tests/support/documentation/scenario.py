@@ -92,7 +92,10 @@ class _Scenario:
 
     def _patch(self, block: Block) -> list[Problem]:
         path = self._directory / block.directives["patch"]
-        lines = block.text.splitlines(keepends=True)
+        if not path.is_file():
+            raise DocumentError(block.line, f"no block before it writes {path.name}")
+        # An editor strips the space that marks an empty line as unchanged.
+        lines = re.sub(r"^$", " ", block.text, flags=re.MULTILINE).splitlines(True)
         old = "".join(line[1:] for line in lines if not line.startswith("+"))
         new = "".join(line[1:] for line in lines if not line.startswith("-"))
         text = path.read_text(encoding="utf-8")
