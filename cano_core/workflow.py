@@ -6,7 +6,8 @@ import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar, final
 
-from .binding import entry_point, task_name
+from .arguments import check_store, config_for, observers_in, versions_in
+from .binding import entry_point
 from .checkpoints.row import Outcome
 from .checkpoints.store import CheckpointStore, remembers_outcomes
 from .codec import Codec, codec_for
@@ -20,7 +21,7 @@ from .errors import (
 from .graph import Graph
 from .launch import Launcher
 from .log import RunLog
-from .observers import ObserverGroup, WorkflowObserver
+from .observers import WorkflowObserver
 from .policy import TaskConfig
 from .resources import ResourceScope
 from .states import State, check_workflow_id, label_of
@@ -64,13 +65,12 @@ class Workflow:
         data: Any = None,
     ) -> None:
         if checkpoint_store is not None:
-            _check_store(checkpoint_store)
-        _check_version(version)
+            check_store(checkpoint_store)
         self._scope = ResourceScope(resources or {})
         self._store = checkpoint_store
-        self._observers = ObserverGroup(observers) if observers else None
+        self._observers = observers_in(observers)
         self._version = version
-        self._accepts_versions = frozenset(accepts_versions)
+        self._accepts_versions = versions_in(version, accepts_versions)
         self._data_type = data
         self._codec: Codec[Any] | None = None if data is None else codec_for(data)
         self._registrations: list[Registration] = []
@@ -100,7 +100,7 @@ class Workflow:
                 this is no task; or the workflow has run already.
         """
         entry_point(task)
-        config = _config_for(task, config)
+        config = config_for(task, config)
         label = self._claim_label(state)
         self._registrations.append(Registration(state, label, task, config))
         return self
@@ -349,38 +349,3 @@ class Workflow:
                 "Workflow(checkpoint_store=...)"
             )
         return self._store
-
-
-def _check_store(store: object) -> None:
-    missing = [
-        name
-        for name in ("append", "load_run", "clear")
-        if not callable(getattr(store, name, None))
-    ]
-    if missing:
-        raise ConfigurationError(
-            f"checkpoint_store={store!r} is no store: it has no {', '.join(missing)}"
-        )
-
-
-def _check_version(version: object) -> None:
-    if not isinstance(version, int) or not 0 <= version < 2**31:
-        raise ConfigurationError(
-            f"version={version!r} can't be stored in every row: give a whole number "
-            "from 0"
-        )
-
-
-def _config_for(task: object, given: object) -> TaskConfig:
-    config = given
-    if config is None:
-        config = getattr(task, "config", None)
-        if callable(config):
-            config = config()
-    if config is None:
-        return TaskConfig()
-    if not isinstance(config, TaskConfig):
-        raise ConfigurationError(
-            f"task {task_name(task)!r}: its config is {config!r}, not a TaskConfig"
-        )
-    return config

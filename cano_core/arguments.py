@@ -1,0 +1,92 @@
+"""What may be given to a `Workflow`, and what is refused before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from .binding import task_name
+from .errors import ConfigurationError
+from .observers import ObserverGroup, WorkflowObserver
+from .policy import TaskConfig
+from .wording import shown
+
+
+def check_store(store: object) -> None:
+    """See that something is a store.
+
+    Raises:
+        ConfigurationError: it has not the three methods, or is a class.
+    """
+    if isinstance(store, type):
+        raise ConfigurationError(
+            f"checkpoint_store={store.__name__} is a class; give a store: "
+            f"{store.__name__}(...)"
+        )
+    missing = [
+        name
+        for name in ("append", "load_run", "clear")
+        if not callable(getattr(store, name, None))
+    ]
+    if missing:
+        raise ConfigurationError(
+            f"checkpoint_store={shown(store)} is no store: it has no "
+            f"{', '.join(missing)}"
+        )
+
+
+def observers_in(observers: Sequence[WorkflowObserver]) -> ObserverGroup | None:
+    """Return the observers as a group; None if there are none, for they cost time.
+
+    Raises:
+        ConfigurationError: these are no observers, which would be told in vain.
+    """
+    if isinstance(observers, WorkflowObserver):
+        raise ConfigurationError(
+            f"observers={shown(observers)} is one observer; give a list: [...]"
+        )
+    for observer in observers:
+        if isinstance(observer, type):
+            raise ConfigurationError(
+                f"observer {observer.__name__} is a class; give an observer: "
+                f"{observer.__name__}()"
+            )
+    return ObserverGroup(observers) if observers else None
+
+
+def versions_in(version: object, accepted: Collection[int]) -> frozenset[int]:
+    """Return the versions that are accepted.
+
+    Raises:
+        ConfigurationError: one of these can't be written into a row.
+    """
+    if not isinstance(accepted, Collection):
+        raise ConfigurationError(
+            f"accepts_versions={accepted!r} is no collection of versions"
+        )
+    for each in (version, *accepted):
+        if not isinstance(each, int) or not 0 <= each < 2**31:
+            raise ConfigurationError(
+                f"version {each!r} can't be stored in every row: give a whole number "
+                "from 0"
+            )
+    return frozenset(accepted)
+
+
+def config_for(task: object, given: object) -> TaskConfig:
+    """Return how a task is run: as given, as it says itself, or as by default.
+
+    Raises:
+        ConfigurationError: it says something else than a `TaskConfig`.
+    """
+    config = given
+    if config is None:
+        config = getattr(task, "config", None)
+        if callable(config):
+            config = config()
+    if config is None:
+        return TaskConfig()
+    if not isinstance(config, TaskConfig):
+        raise ConfigurationError(
+            f"task {task_name(task)!r}: its config is {shown(config)}, not a TaskConfig"
+        )
+    return config
