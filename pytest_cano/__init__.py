@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .check import Report, assert_resumes_to_same_exit, check
+    from .checking import Report, assert_resumes_to_same_exit, check
     from .ledger import EffectLedger
     from .schedule import CrashPoint, Fault, Schedule
     from .world import SimulatedCrash
@@ -30,11 +30,11 @@ _HOMES = {
     "CrashPoint": "schedule",
     "EffectLedger": "ledger",
     "Fault": "schedule",
-    "Report": "check",
+    "Report": "checking",
     "Schedule": "schedule",
     "SimulatedCrash": "world",
-    "assert_resumes_to_same_exit": "check",
-    "check": "check",
+    "assert_resumes_to_same_exit": "checking",
+    "check": "checking",
 }
 
 

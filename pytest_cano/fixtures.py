@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from cano_core.checkpoints.store import CheckpointStore
 
-    from .check import ProgramFunction, Report
+    from .checking import ProgramFunction, Report
     from .life import Life
 
 _VIEW = pytest.StashKey[WorldView]()
@@ -75,7 +75,7 @@ class Handle:
             ignore_effects: names or patterns of effects that may differ, beside
                 those of the ini file.
         """
-        from .check import check
+        from .checking import check
 
         request = self._request
         request.node.stash[CHECKED] = True

@@ -81,6 +81,14 @@ class LifeStory:
     notes: tuple[str, ...] = ()
     extra: bool = False
 
+    @property
+    def reason(self) -> str:
+        """The line of the failure that names it."""
+        lines = [line for line in self.failure.splitlines() if line.strip()]
+        if not lines:
+            return "without saying why"
+        return lines[-1].strip().removeprefix("E  ").strip()
+
 
 @final
 @dataclass(frozen=True, slots=True)

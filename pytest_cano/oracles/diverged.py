@@ -25,10 +25,7 @@ class Diverged:
         )
         life = story.judged
         if ended and life.ended == "failed":
-            reason = (life.failure.strip().splitlines() or ["without saying why"])[-1]
-            differences.append(
-                f"the program failed after the restart: {reason.strip()}"
-            )
+            differences.append(f"the program failed after the restart: {life.reason}")
         elif ended and life.ended == "skipped":
             differences.append("the program was skipped after the restart")
         elif ended:

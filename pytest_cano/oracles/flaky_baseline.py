@@ -25,10 +25,10 @@ class FlakyBaseline:
 
 def _differences(first: Story, second: Story) -> Iterator[str]:
     if second.judged.ended != first.judged.ended:
-        reason = second.judged.failure.strip().splitlines()
+        reason = f": {second.judged.reason}" if second.judged.failure else ""
         yield (
             f"the first undisturbed run {first.judged.ended}, the second "
-            f"{second.judged.ended}{': ' + reason[-1].strip() if reason else ''}"
+            f"{second.judged.ended}{reason}"
         )
     yield from _counts(first, second)
     yield from _values(

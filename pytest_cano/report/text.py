@@ -107,13 +107,8 @@ def _end(life: LifeStory) -> str:
         where = point.step if here and alone else str(point)
         return f"  crashed at {where}: {point.phrase}"
     if life.ended == "failed":
-        return f"  failed: {_reason(life)}"
+        return f"  failed: {life.reason}"
     return "  was skipped" if life.ended == "skipped" else ""
-
-
-def _reason(life: LifeStory) -> str:
-    lines = [line for line in life.failure.splitlines() if line.strip()]
-    return lines[-1].strip().removeprefix("E  ").strip() if lines else "without a word"
 
 
 def _failure(story: Story) -> list[str]:

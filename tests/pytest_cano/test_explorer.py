@@ -28,7 +28,7 @@ from programs import (
     processing,
     shop,
 )
-from pytest_cano.check import FunctionProgram
+from pytest_cano.checking import FunctionProgram
 from pytest_cano.explorer import Explorer, Trial
 from pytest_cano.schedule import Schedule
 from pytest_cano.selectors import parse_selectors

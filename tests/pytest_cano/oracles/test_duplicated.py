@@ -1,0 +1,81 @@
+"""DUPLICATED: an effect happened more often than undisturbed."""
+
+from pytest_cano.oracles.duplicated import Duplicated
+from pytest_cano.story import Finding, Verdict
+from stories import baseline, crashed, effect, extra, returned, story
+
+ORACLE = Duplicated()
+CHARGE, EMAIL = "charge('order-1', 42)", "email('order-1')"
+
+
+def test_an_effect_that_happened_as_often_is_fine():
+    usual = baseline(effects=(effect(CHARGE), effect(EMAIL)))
+
+    assert ORACLE.judge(usual, story(effects=(effect(EMAIL), effect(CHARGE)))) is None
+
+
+def test_an_effect_that_happened_more_often_is_named():
+    usual = baseline(effects=(effect(CHARGE),))
+    seen = story(effects=(effect(CHARGE), effect(CHARGE, life=2)))
+
+    assert ORACLE.judge(usual, seen) == Finding(
+        Verdict.DUPLICATED,
+        "charge('order-1', 42) happened 2 times, 1 in the undisturbed run",
+    )
+
+
+def test_an_effect_that_never_happened_undisturbed_is_named():
+    finding = ORACLE.judge(baseline(), story(effects=(effect(CHARGE),)))
+
+    assert finding is not None
+    assert finding.message == f"{CHARGE} happened 1 time, 0 in the undisturbed run"
+
+
+def test_further_effects_are_details():
+    seen = story(effects=(effect(CHARGE), effect(EMAIL)))
+    finding = ORACLE.judge(baseline(), seen)
+
+    assert finding is not None
+    assert finding.details == (f"{EMAIL} happened 1 time, 0 in the undisturbed run",)
+
+
+def test_a_key_makes_a_second_call_harmless():
+    usual = baseline(effects=(effect(CHARGE, key="k"),))
+    seen = story(effects=(effect(CHARGE, key="k"), effect(CHARGE, key="k", life=2)))
+
+    assert ORACLE.judge(usual, seen) is None
+
+
+def test_another_key_does_not():
+    usual = baseline(effects=(effect(CHARGE, key="k1"),))
+    seen = story(effects=(effect(CHARGE, key="k1"), effect(CHARGE, key="k2")))
+
+    assert ORACLE.judge(usual, seen) is not None
+
+
+def test_an_effect_less_is_not_its_business():
+    assert ORACLE.judge(baseline(effects=(effect(CHARGE),)), story()) is None
+
+
+def test_an_effect_of_the_extra_start_is_told_as_such():
+    usual = baseline(effects=(effect(CHARGE),))
+    seen = story(
+        lives=(crashed(), returned(), extra(3)),
+        effects=(effect(CHARGE), effect(CHARGE, life=3)),
+    )
+
+    assert ORACLE.judge(usual, seen) == Finding(
+        Verdict.DUPLICATED,
+        "charge('order-1', 42) happened 1 time more when the finished program was "
+        "started once more",
+    )
+
+
+def test_what_the_program_s_body_does_in_the_extra_start_is_not_judged():
+    usual = baseline(effects=(effect("look()", point=None),))
+    seen = story(
+        lives=(crashed(), returned(), extra(3)),
+        effects=(effect("look()", point=None), effect("look()", point=None, life=3)),
+    )
+
+    assert ORACLE.judge(usual, seen) is None

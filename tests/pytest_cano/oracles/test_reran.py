@@ -1,0 +1,93 @@
+"""RERAN: a visit ran again that the log had already passed."""
+
+import pytest
+
+from pytest_cano.oracles.reran import Reran
+from pytest_cano.story import Verdict
+from stories import baseline, crashed, extra, returned, run, story, task_run
+
+ORACLE = Reran()
+USUAL = baseline(task_runs=(task_run("Start"), task_run("Process")))
+
+
+def message(usual, seen) -> str | None:
+    finding = ORACLE.judge(usual, seen)
+    if finding is None:
+        return None
+    assert finding.verdict is Verdict.RERAN
+    return finding.message
+
+
+def observed(*runs, current=(("Process", 1),), **more):
+    return story(runs=[run(current=current, **more)], task_runs=runs)
+
+
+def test_the_crashed_visit_runs_once_more():
+    assert message(USUAL, observed(task_run(ended="crashed"), task_run(life=2))) is None
+
+
+def test_a_visit_that_the_log_had_passed_must_not():
+    seen = observed(
+        task_run("Start"), task_run("Process", ended="crashed"),
+        task_run("Start", life=2), task_run("Process", life=2),
+    )  # fmt: skip
+
+    assert message(USUAL, seen) == (
+        "the task of Start ran 2 times, though the log had passed it"
+    )
+
+
+def test_each_crash_excuses_one_more():
+    runs = [task_run(life=life) for life in (1, 2, 3)]
+
+    assert message(USUAL, observed(*runs, current=[("Process", 1)] * 2)) is None
+    assert message(USUAL, observed(*runs, current=[("Process", 1)])) == (
+        "the task of Process ran 3 times, at most 2 are due to the crashes in it"
+    )
+
+
+def test_a_crash_in_another_visit_excuses_nothing():
+    runs = (task_run(visit=2), task_run(visit=2, life=2))
+
+    assert message(USUAL, observed(*runs, current=[("Process", 1)])) == (
+        "the task of visit 2 of Process ran 2 times, though the log had passed it"
+    )
+    assert message(USUAL, observed(*runs, current=[("Process", 2)])) is None
+
+
+@pytest.mark.parametrize("life", [1, 2])
+def test_a_failure_that_the_program_resumes_excuses_one_more(life):
+    runs = (task_run(ended="interrupted", life=life), task_run(life=2))
+
+    assert message(USUAL, observed(*runs, current=())) is None
+
+
+def test_what_the_undisturbed_program_runs_again_it_may_run_again():
+    usual = baseline(task_runs=(task_run(), task_run()))
+
+    assert message(usual, observed(task_run(), task_run(), current=())) is None
+    assert message(usual, observed(*[task_run()] * 4)) is None
+    assert message(usual, observed(*[task_run()] * 5)) is not None
+
+
+def test_a_visit_that_the_undisturbed_run_does_not_know_may_run_once():
+    assert message(USUAL, observed(task_run("Refused"), current=())) is None
+    assert message(USUAL, observed(*[task_run("Refused")] * 2, current=())) is not None
+
+
+def test_runs_without_a_store_are_not_judged():
+    seen = observed(task_run(), task_run(life=2), current=(), workflow_id=None)
+
+    assert message(USUAL, seen) is None
+
+
+def test_a_task_of_the_extra_start_is_told_as_such():
+    seen = story(
+        lives=(crashed(), returned(), extra(3)),
+        runs=[run(current=(("Process", 1),))],
+        task_runs=(task_run(), task_run(life=2), task_run(life=3)),
+    )
+
+    assert message(USUAL, seen) == (
+        "the task of Process ran when the finished program was started once more"
+    )
