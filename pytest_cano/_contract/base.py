@@ -46,13 +46,20 @@ class StoreChecks:
         raise NotImplementedError
 
     async def _made(self, directory: Path) -> CheckpointStore:
-        """Make a store inside the event loop that is running this."""
-        return self.make_store(directory)
+        """Make a store, inside the event loop that is running this."""
+        store = self.make_store(directory)
+        for name in ("append", "load_run", "clear"):
+            if not callable(getattr(store, name, None)):
+                raise TypeError(
+                    f"make_store returned {store!r}, which has no method {name!r}; "
+                    "it must return a checkpoint store, and not be async itself"
+                )
+        return store
 
     @asynccontextmanager
     async def _opened(self, directory: Path) -> AsyncIterator[CheckpointStore]:
         """Give a new store object, and close it if it can be closed."""
-        store = self.make_store(directory)
+        store = await self._made(directory)
         try:
             yield store
         finally:

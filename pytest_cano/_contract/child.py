@@ -38,7 +38,7 @@ def main(order: dict[str, Any]) -> None:
         send(answer=answer)
 
     async def play() -> None:
-        store = checks.make_store(Path(order["directory"]))
+        store = await checks._made(Path(order["directory"]))
         tell("open")
         sys.stdin.readline()
         await ROLES[order["role"]](store, tell, **order["arguments"])

@@ -48,7 +48,7 @@ class DurabilityChecks(StoreChecks):
         ids, batch = ["order-1", "order-2", "order-3"], 25
         with checking(Line.DURABLE), ExitStack() as stack:
             writers = []
-            for moment in (2, 5, 11, 20):
+            for moment in (2, 7, 20):
                 directory = tmp_path / str(moment)
                 directory.mkdir()
                 writer = stack.enter_context(

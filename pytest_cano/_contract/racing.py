@@ -112,14 +112,25 @@ class RaceChecks(StoreChecks):
         start = threading.Barrier(len(names), timeout=self.patience)
 
         async def race(name: str) -> list[int]:
-            async with self._opened(tmp_path) as store:
-                start.wait()
-                return await contend(store, name, 10)
+            try:
+                async with self._opened(tmp_path) as store:
+                    start.wait()
+                    return await contend(store, name, 10)
+            except BaseException:
+                start.abort()  # nobody needs to wait for this one
+                raise
 
         with checking(Line.SHARED):
             with ThreadPoolExecutor(len(names)) as threads:
-                won = list(threads.map(lambda name: self._run(race(name)), names))
-            self._check_wins(tmp_path, dict(zip(names, won, strict=True)))
+                racers = [threads.submit(self._run, race(name)) for name in names]
+            # The one that failed first, and not those who waited for it.
+            for racer in racers:
+                if not isinstance(racer.exception(), threading.BrokenBarrierError):
+                    racer.result()
+            wins = {
+                name: racer.result() for name, racer in zip(names, racers, strict=True)
+            }
+            self._check_wins(tmp_path, wins)
 
     def test_of_racing_processes_exactly_one_wins(self, tmp_path: Path) -> None:
         """Processes fill one dense log."""

@@ -211,6 +211,32 @@ def test_a_class_without_a_store_is_told_what_to_write(tmp_path: Path):
         InMemory().test_append_refuses_a_gap(tmp_path)
 
 
+def test_a_store_that_is_no_store_is_refused(tmp_path: Path):
+    class Contract(InMemory):
+        def make_store(self, directory):
+            return []
+
+    with pytest.raises(
+        AssertionError, match=r"returned \[\], which has no .*'load_run'"
+    ):
+        Contract().test_append_refuses_a_gap(tmp_path)
+
+
+class FailsInOneThread(CheckpointStoreContract):
+    opened = 0
+
+    def make_store(self, directory):
+        type(self).opened += 1
+        if self.opened == 3:
+            raise OSError("too many connections")
+        return SQLiteCheckpointStore(directory / "runs.db")
+
+
+def test_a_thread_that_fails_says_why_and_stops_the_others(tmp_path: Path):
+    with pytest.raises(AssertionError, match="OSError: too many connections"):
+        FailsInOneThread().test_of_racing_threads_exactly_one_wins(tmp_path)
+
+
 def test_the_odd_ids_are_legal():
     assert len(set(odd.IDS)) == len(odd.IDS)
     assert all(0 < len(one) <= 255 and one.isprintable() for one in odd.IDS)

@@ -155,7 +155,7 @@ class WritesAfterTheCancellation(PlainStore):
         await done
 
 
-@breaks(Line.OWN_RUN, Line.LOOPS)
+@breaks(Line.OWN_RUN, Line.LOOPS, Line.CANCELLED)
 class RefusesWhileBusy(PlainStore):
     def __init__(self):
         super().__init__()
