@@ -34,6 +34,19 @@ def check_store(store: object) -> None:
         )
 
 
+def store_timeout_in(seconds: float | None) -> float | None:
+    """Return the time limit of a store's calls.
+
+    Raises:
+        ConfigurationError: it is no time above 0.
+    """
+    if seconds is not None and not seconds > 0:
+        raise ConfigurationError(
+            f"store_timeout={seconds!r} must be above 0 seconds, or None"
+        )
+    return seconds
+
+
 def observers_in(observers: Sequence[WorkflowObserver]) -> ObserverGroup | None:
     """Return the observers as a group; None if there are none, for they cost time.
 

@@ -35,6 +35,7 @@ class Launcher:
         scope: its resources.
         store: where logs are kept, or None.
         observers: who is told, or None.
+        store_timeout: seconds that one call of the store may take, or None.
         version: written into every row.
         accepts_versions: versions of older rows that are accepted.
         data_type: the declared type of a run's data, or None.
@@ -45,6 +46,7 @@ class Launcher:
     definition: Definition
     scope: ResourceScope
     store: CheckpointStore | None
+    store_timeout: float | None
     observers: ObserverGroup | None
     version: int
     accepts_versions: frozenset[int]
@@ -93,7 +95,7 @@ class Launcher:
         tell = self.observers.tell if self.observers is not None else None
         log = None
         if store is not None and workflow_id is not None:
-            log = RunLog(store, workflow_id, self.version, tell)
+            log = RunLog(store, workflow_id, self.version, tell, self.store_timeout)
         return Run(
             table=table,
             workflow_id=workflow_id,

@@ -43,6 +43,7 @@ class RunLog:
         workflow_id: the run.
         version: the workflow's version, for new rows.
         tell: tells the observers of each row that became durable; None without any.
+        timeout: seconds that one call of the store may take; None for no limit.
 
     Attributes:
         lock: held while a row is written; whoever must look at something first
@@ -56,11 +57,13 @@ class RunLog:
         workflow_id: str,
         version: int,
         tell: Callable[..., None] | None,
+        timeout: float | None,
     ) -> None:
         self._store = store
         self._workflow_id = workflow_id
         self._version = version
         self._tell = tell
+        self._timeout = timeout
         self.lock = asyncio.Lock()
         self.next_sequence = 0
 
@@ -70,7 +73,7 @@ class RunLog:
         try:
             return sorted(rows, key=lambda row: row.sequence)
         except (AttributeError, TypeError) as error:
-            raise self._failed("load_run", error) from error
+            raise self._failed("load_run", described(error)) from error
 
     async def outcome(self) -> Outcome | None:
         """Read the outcome; None if there is none, or the store remembers none."""
@@ -141,8 +144,10 @@ class RunLog:
     async def _guard(
         self, what: str, operation: Callable[..., Awaitable[T]], *arguments: Any
     ) -> T:
+        limit = asyncio.timeout(self._timeout)
         try:
-            return await operation(self._workflow_id, *arguments)
+            async with limit:
+                return await operation(self._workflow_id, *arguments)
         except (RunConflictError, CheckpointStoreError, ConfigurationError):
             raise
         except asyncio.CancelledError as error:
@@ -150,13 +155,18 @@ class RunLog:
             if task is None or task.cancelling():
                 raise
             # Nobody has cancelled the run: something inside the store gave up.
-            raise self._failed(what, error) from error
+            raise self._failed(what, described(error)) from error
         except Exception as error:
-            raise self._failed(what, error) from error
+            problem = (
+                f"no answer within {self._timeout} seconds"
+                if limit.expired()
+                else described(error)
+            )
+            raise self._failed(what, problem) from error
 
-    def _failed(self, what: str, error: BaseException) -> CheckpointStoreError:
+    def _failed(self, what: str, problem: str) -> CheckpointStoreError:
         return CheckpointStoreError(
             f"run {self._workflow_id!r}: {what} failed in "
-            f"{type(self._store).__name__}: {described(error)}; the run "
-            "stopped and can be resumed"
+            f"{type(self._store).__name__}: {problem}; the run stopped and can be "
+            "resumed"
         )

@@ -6,7 +6,13 @@ import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar, final
 
-from .arguments import check_store, config_for, observers_in, versions_in
+from .arguments import (
+    check_store,
+    config_for,
+    observers_in,
+    store_timeout_in,
+    versions_in,
+)
 from .binding import entry_point
 from .checkpoints.row import Outcome
 from .checkpoints.store import CheckpointStore, remembers_outcomes
@@ -49,6 +55,8 @@ class Workflow:
         accepts_versions: versions of older rows that this definition can go on from.
         data: type of the one value that a run carries durably (a dataclass, msgspec
             Struct, pydantic model or standard type), or a `Codec`.
+        store_timeout: seconds that one call of the store may take before the run
+            stops, resumable; None for no limit.
 
     Raises:
         ConfigurationError: an argument can't be used.
@@ -63,11 +71,13 @@ class Workflow:
         version: int = 0,
         accepts_versions: Collection[int] = (),
         data: Any = None,
+        store_timeout: float | None = 30.0,
     ) -> None:
         if checkpoint_store is not None:
             check_store(checkpoint_store)
         self._scope = ResourceScope(resources or {})
         self._store = checkpoint_store
+        self._store_timeout = store_timeout_in(store_timeout)
         self._observers = observers_in(observers)
         self._version = version
         self._accepts_versions = versions_in(version, accepts_versions)
@@ -266,7 +276,7 @@ class Workflow:
             CheckpointStoreError: the store failed.
         """
         store = self._need_store("status")
-        log = RunLog(store, check_workflow_id(workflow_id), self._version, None)
+        log = self._log_to_read(store, workflow_id)
         rows = await log.load()
         return status_of(
             rows,
@@ -288,9 +298,7 @@ class Workflow:
                 f"{type(store).__name__} does not remember outcomes: it has no "
                 "finish and outcome methods"
             )
-        return await RunLog(
-            store, check_workflow_id(workflow_id), self._version, None
-        ).outcome()
+        return await self._log_to_read(store, workflow_id).outcome()
 
     # Inside
 
@@ -335,11 +343,21 @@ class Workflow:
             definition=self._defined(),
             scope=self._scope,
             store=self._store,
+            store_timeout=self._store_timeout,
             observers=self._observers,
             version=self._version,
             accepts_versions=self._accepts_versions,
             data_type=self._data_type,
             codec=self._codec,
+        )
+
+    def _log_to_read(self, store: CheckpointStore, workflow_id: str) -> RunLog:
+        return RunLog(
+            store,
+            check_workflow_id(workflow_id),
+            self._version,
+            None,
+            self._store_timeout,
         )
 
     def _need_store(self, call: str) -> CheckpointStore:

@@ -202,6 +202,11 @@ CONFIGURATION = {
         ConfigurationError,
         ("accepts_versions=1",),
     ),
+    "a store timeout that is no time": Case(
+        lambda store: a(store, store_timeout=0),
+        ConfigurationError,
+        ("store_timeout=0",),
+    ),
     "a data type that nobody can write": Case(
         lambda store: a(store, data=Sync), ConfigurationError, ("Sync", "can't be")
     ),
