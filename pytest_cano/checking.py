@@ -162,7 +162,8 @@ class FunctionProgram:
             raise
         except BaseException as error:  # noqa: BLE001 -- a program may raise anything
             self.error = error
-            return LifeResult("failed", _failure(error), error)
+            failure = "" if life.crashed else _failure(error)
+            return LifeResult("failed", failure, error)
         finally:
             view.close()
         return LifeResult("passed")

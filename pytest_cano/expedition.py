@@ -43,7 +43,7 @@ class Expedition:
             result = self._program.live(life)
         self._world.book.forget_unwritten()
         self._lives.append(life_story(life, result))
-        if self._schedule is not None:
+        if self._schedule is not None and not self._hints:
             self._hints += hints(life, result)
         return life
 

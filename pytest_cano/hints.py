@@ -54,6 +54,6 @@ def _elsewhere(new: RunRecord, old: RunRecord) -> str:
         )
     return (
         f"life {new.first_life} looked for run {new.workflow_id!r} in "
-        f"{new.place.strip()}, life {old.first_life} had written it to "
-        f"{old.place.strip()}: keep the store on cano_disk"
+        f"{new.place}, life {old.first_life} had written it to "
+        f"{old.place}: keep the store on cano_disk"
     )

@@ -89,7 +89,7 @@ class RunSession:
 
     def __init__(self, life: Life, workflow: Workflow, workflow_id: str | None) -> None:
         self.life = life
-        self._graph = workflow.graph
+        self._workflow = workflow
         self._workflow_id = workflow_id
         self._record: RunRecord | None = None
 
@@ -99,7 +99,7 @@ class RunSession:
         if self._record is None:
             self.life.storeless_runs += 1
             self._record = self.life.world.book.storeless(
-                self.life.storeless_runs, self._graph, self.life.number
+                self.life.storeless_runs, self._workflow, self.life.number
             )
         return self._record
 
@@ -109,7 +109,7 @@ class RunSession:
             return store
         store = unbound(store, self.life)
         self._record = self.life.world.book.stored(
-            self._workflow_id, self._graph, store, self.life.number
+            self._workflow_id, self._workflow, store, self.life.number
         )
         kind = RememberingSessionStore if remembers_outcomes(store) else SessionStore
         return kind(store, self.life, self._record)

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias, final
+from typing import TYPE_CHECKING, TypeAlias, final
 
 from cano_core.checkpoints.store import CheckpointStore, remembers_outcomes
 from cano_core.graph import Graph
 
 from .kept_log import KeptLog
 
+if TYPE_CHECKING:
+    from cano_core.workflow import Workflow
+
 Place: TypeAlias = str
 RunKey: TypeAlias = tuple[str | None, str]
 """A run's id and its store's place; for a run without a store None and its number."""
+
+PLACES = ("path", "directory", "file", "filename", "root", "location", "url", "dsn")
+"""Attributes (with or without an underscore before them) that tell a store's place."""
 
 
 @final
@@ -24,7 +31,6 @@ class RunRecord:
     Attributes:
         run: its ordinal.
         workflow_id: its id, or None for a run without a store.
-        graph: what may follow what.
         remembers: whether its store remembers outcomes.
         log: what its store must hold.
         place: where its store is.
@@ -36,17 +42,22 @@ class RunRecord:
     """
 
     def __init__(
-        self, run: int, key: RunKey, graph: Graph, log: KeptLog, life: int
+        self, run: int, key: RunKey, workflow: Workflow, log: KeptLog, life: int
     ) -> None:
         self.run = run
         self.workflow_id, self.place = key
-        self.graph = graph
+        self._workflow = workflow
         self.first_life = life
         self.before_extra = 0
         self.remembers = True
         self.log = log
         self.current: list[tuple[str, int]] = []
         self.storeless_exit: str | None = None
+
+    @cached_property
+    def graph(self) -> Graph:
+        """What may follow what; cheap to ask once the run has begun."""
+        return self._workflow.graph
 
     @property
     def exit(self) -> str | None:
@@ -77,25 +88,32 @@ class RunBook:
         return self._logs.setdefault((workflow_id, place), KeptLog())
 
     def stored(
-        self, workflow_id: str, graph: Graph, store: CheckpointStore, life: int
+        self, workflow_id: str, workflow: Workflow, store: CheckpointStore, life: int
     ) -> RunRecord:
         """Return the run of that id in that store."""
         place = self.place(store)
-        record = self._record((workflow_id, place), graph, life)
+        record = self._record((workflow_id, place), workflow, life)
         record.remembers = remembers_outcomes(store)
         return record
 
-    def storeless(self, number: int, graph: Graph, life: int) -> RunRecord:
+    def storeless(self, number: int, workflow: Workflow, life: int) -> RunRecord:
         """Return the run that is the n-th of its life without a store."""
-        record = self._record((None, str(number)), graph, life)
+        record = self._record((None, str(number)), workflow, life)
         record.storeless_exit = None
         return record
 
     def place(self, store: CheckpointStore) -> Place:
-        """Say where a store keeps its logs, alike for every object that opens it."""
-        path = getattr(store, "path", None)
-        where = os.fspath(path) if isinstance(path, (str, os.PathLike)) else ""
-        return f"{type(store).__qualname__} {str(where).removeprefix(self._disk)}"
+        """Say where a store keeps its logs, alike for every object that opens it.
+
+        Of stores that do not tell their place there is taken to be one of a kind.
+        """
+        places = [type(store).__qualname__]
+        for name in PLACES:
+            for attribute in (name, f"_{name}"):
+                value = getattr(store, attribute, None)
+                if isinstance(value, (str, os.PathLike)):
+                    places.append(str(value).removeprefix(self._disk))
+        return " ".join(dict.fromkeys(places))
 
     def crashed(self) -> None:
         """A life has crashed: remember where every run stands."""
@@ -126,11 +144,11 @@ class RunBook:
             for record in self.records.values()
         )
 
-    def _record(self, key: RunKey, graph: Graph, life: int) -> RunRecord:
+    def _record(self, key: RunKey, workflow: Workflow, life: int) -> RunRecord:
         record = self.records.get(key)
         if record is None:
             log = KeptLog() if key[0] is None else self.log(key[0], key[1])
-            record = RunRecord(self._ordinal(key), key, graph, log, life)
+            record = RunRecord(self._ordinal(key), key, workflow, log, life)
             self.records[key] = record
         return record
 

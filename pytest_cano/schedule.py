@@ -126,6 +126,10 @@ class Schedule:
 
     faults: tuple[Fault, ...]
 
+    def __post_init__(self) -> None:
+        if not self.faults:
+            raise ValueError("a schedule has at least one fault")
+
     def __str__(self) -> str:
         return " > ".join(map(str, self.faults))
 

@@ -141,3 +141,8 @@ def test_every_moment_has_a_phrase(moment):
 
     assert point.phrase
     assert ("7" in point.phrase) == moment.indexed
+
+
+def test_a_schedule_has_a_fault():
+    with pytest.raises(ValueError, match="at least one fault"):
+        Schedule(())

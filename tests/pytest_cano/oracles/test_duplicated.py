@@ -79,3 +79,12 @@ def test_what_the_program_s_body_does_in_the_extra_start_is_not_judged():
     )
 
     assert ORACLE.judge(usual, seen) is None
+
+
+def test_what_every_start_of_the_program_does_is_told_as_such():
+    usual = baseline(effects=(effect("seed()", point=None),))
+    seen = story(effects=(effect("seed()", point=None), effect("seed()", point=None)))
+    finding = ORACLE.judge(usual, seen)
+
+    assert finding is not None
+    assert finding.details[0].startswith("seed() is done outside of every task")
