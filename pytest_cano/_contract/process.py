@@ -129,9 +129,12 @@ class StoreProcess:
                 self._popen.kill()
         return answers
 
-    def ends(self) -> bool:
-        """Wait until the child has ended; tell whether it did so by itself."""
-        self._popen.wait()
+    def ends(self, within: float) -> bool:
+        """Wait until the child has ended; tell whether it did so in time."""
+        try:
+            self._popen.wait(within)
+        except subprocess.TimeoutExpired:
+            return False
         return not self._late
 
     def give_up(self) -> None:

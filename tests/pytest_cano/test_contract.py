@@ -157,7 +157,7 @@ def test_what_only_others_can_see_is_found(
 
 
 class LeavesAThread(InMemory):
-    patience = 2.0
+    patience = 10.0
 
     def make_store(self, directory):
         return broken_stores.LeavesAThread()
