@@ -123,11 +123,19 @@ class Binding:
 
             return call_bare
 
+        def call_named(context: RunContext, *values: Any) -> Awaitable[Any]:
+            # A loop, for a comprehension would cost a frame of its own.
+            by_name = {}
+            for name, source in named:
+                by_name[name] = source(context)
+            return function(*values, **by_name)
+
+        if not positional:
+            return call_named
+
         def call_filled(context: RunContext, *values: Any) -> Awaitable[Any]:
-            return function(
-                *values,
-                *[source(context) for source in positional],
-                **{name: source(context) for name, source in named},
+            return call_named(
+                context, *values, *[source(context) for source in positional]
             )
 
         return call_filled

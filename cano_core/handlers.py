@@ -166,7 +166,9 @@ class SingleHandler:
         except (KeyError, TypeError):
             following = None
         # A member of an IntEnum is equal to a number, which is no state.
-        if following is None or not isinstance(result, State):
+        if following is None or (
+            following.state is not result and not isinstance(result, State)
+        ):
             known = ", ".join(handler.label for handler in run.table.values())
             raise self._misdirected(
                 run, result, f"which is no state of this workflow ({known})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, final
 
@@ -85,7 +85,7 @@ class Run:
         self.outcome: Outcome | None = None
         self.path: deque[str] = deque(maxlen=PATH_LENGTH)
         self._codec = codec
-        self._visits: Counter[str] = Counter()
+        self._visits: dict[str, int] = {}
         self._made_up_id: str | None = None
         self._re_entry: Position | None = None
 
@@ -114,7 +114,7 @@ class Run:
         """Take over from a log: the next visit is the one it ended in."""
         self.path = position.path
         self.path.pop()
-        self._visits = position.visits
+        self._visits = dict(position.visits)
         self._visits[position.label] -= 1
         self._re_entry = position
         self.snapshot = position.payload
@@ -132,7 +132,7 @@ class Run:
         """Begin a visit, or go on with the one of the log; no row is written."""
         label = handler.label
         self.path.append(label)
-        number = self._visits[label] + 1
+        number = self._visits.get(label, 0) + 1
         self._visits[label] = number
         self.visit = visit = Visit(handler, number)
         position = self._re_entry
