@@ -20,10 +20,24 @@ raised because of what a task did to the outside world: the log is as it was.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class CanoError(Exception):
     """Base of everything that cano_core raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The message is no argument of most subclasses; without this, an error from
+        # a process pool could not be unpickled.
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(
+    kind: type[CanoError], args: tuple[Any, ...], attributes: dict[str, Any]
+) -> CanoError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 class ConfigurationError(CanoError):
@@ -118,19 +132,18 @@ class VersionMismatchError(CanoError):
 
     Attributes:
         workflow_id: the run.
-        sequence: the first row that is not accepted, or None for its outcome.
+        sequence: the first row that is not accepted.
         stored: the version of that row.
         expected: the version of this workflow.
     """
 
     def __init__(
-        self, workflow_id: str, sequence: int | None, stored: int, expected: int
+        self, workflow_id: str, sequence: int, stored: int, expected: int
     ) -> None:
-        where = "its outcome" if sequence is None else f"row {sequence}"
         super().__init__(
-            f"run {workflow_id!r}: {where} was written by workflow version {stored}, "
-            f"this is version {expected}; if this version can go on from there, say "
-            f"Workflow(accepts_versions=({stored},))"
+            f"run {workflow_id!r}: row {sequence} was written by workflow version "
+            f"{stored}, this is version {expected}; if this version can go on from "
+            f"there, say Workflow(accepts_versions=({stored},))"
         )
         self.workflow_id = workflow_id
         self.sequence = sequence
