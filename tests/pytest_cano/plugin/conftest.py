@@ -3,7 +3,7 @@
 import pytest
 
 # What a session inside this process loads would be forgotten again after it.
-import pytest_cano.check
+import pytest_cano.checking
 import pytest_cano.fixtures
 import pytest_cano.items
 import pytest_cano.report.junit
