@@ -15,7 +15,7 @@ from .life import Life
 
 T = TypeVar("T")
 
-GRACE = 1.0
+GRACE = 0.25
 """Seconds in which a life's code may unwind by itself, for instance close stores."""
 
 
