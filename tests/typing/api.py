@@ -1,0 +1,159 @@
+"""The engine's public names as a user's type checker sees them.
+
+Never run and never collected: ``mypy --strict tests/typing`` reads it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Literal, assert_type
+
+from cano_core import (
+    CanoError,
+    CheckpointRow,
+    CheckpointStore,
+    Codec,
+    MemoryCheckpointStore,
+    Outcome,
+    RecordingObserver,
+    RemembersOutcomes,
+    Retry,
+    RunContext,
+    RunStatus,
+    SQLiteCheckpointStore,
+    State,
+    TaskConfig,
+    TaskFailedError,
+    Workflow,
+    WorkflowObserver,
+    remembers_outcomes,
+)
+from cano_core.extension import RunWrapper, TaskCall, hookimpl, manager
+
+
+class Step(Enum):
+    START = auto()
+    PROCESS = auto()
+    DONE = auto()
+
+
+@dataclass
+class Order:
+    total: int = 0
+
+
+@dataclass
+class Receipt:
+    number: str
+
+
+class Bank:
+    async def charge(self, order_id: str, cents: int, *, key: str) -> Receipt:
+        return Receipt(f"{order_id} {cents} {key}")
+
+    def look_up(self, number: str) -> Receipt | None:
+        return None
+
+
+async def start(order: Order, run: RunContext) -> Literal[Step.PROCESS]:
+    order.total += 1
+    assert_type(run.idempotency_key, str)
+    assert_type(run.visit, int)
+    assert_type(run.state, State)
+    return Step.PROCESS
+
+
+class Process:
+    name = "process"
+    config = TaskConfig(retry=Retry.exponential(5, base=0.01), attempt_timeout=2.0)
+
+    async def run(self, bank: Bank, run: RunContext) -> Literal[Step.DONE]:
+        key = run.idempotency_key
+        receipt = await run.once("charge", bank.charge, "order-1", 42, key=key)
+        assert_type(receipt, Receipt)
+        assert_type(await run.once("look", bank.look_up, "1"), Receipt | None)
+        return Step.DONE
+
+
+class OwnStore:
+    """What a user writes: three methods, no base class."""
+
+    async def append(self, workflow_id: str, *rows: CheckpointRow) -> None: ...
+
+    async def load_run(self, workflow_id: str) -> Sequence[CheckpointRow]:
+        return []
+
+    async def clear(self, workflow_id: str) -> None: ...
+
+
+class OwnCodec:
+    def encode(self, value: Order) -> bytes:
+        return str(value.total).encode()
+
+    def decode(self, payload: bytes) -> Order:
+        return Order(int(payload))
+
+
+class Watcher(WorkflowObserver):
+    def on_checkpoint(self, workflow_id: str, sequence: int) -> None:
+        print(workflow_id, sequence)
+
+
+class Wrapper:
+    def wrap_store(self, store: CheckpointStore) -> CheckpointStore:
+        return store
+
+    def wrap_task(self, state: str, task: object, call: TaskCall) -> TaskCall:
+        return call
+
+
+class Plugin:
+    @hookimpl
+    def cano_wrap_run(
+        self, workflow: Workflow, workflow_id: str | None
+    ) -> RunWrapper | None:
+        return Wrapper()
+
+
+own: CheckpointStore = OwnStore()
+memory: RemembersOutcomes = MemoryCheckpointStore()
+disk: RemembersOutcomes = SQLiteCheckpointStore("orders.db")
+codec: Codec[Order] = OwnCodec()
+manager.register(Plugin())
+
+
+async def main() -> None:
+    workflow = (
+        Workflow(
+            resources={"bank": Bank()},
+            checkpoint_store=own,
+            observers=[Watcher(), RecordingObserver()],
+            version=2,
+            accepts_versions=[1],
+            data=Order,
+        )
+        .register(Step.START, start)
+        .register(Step.PROCESS, Process(), config=TaskConfig.minimal())
+        .add_exit_states(Step.DONE)
+    )
+
+    @workflow.task("Extra")
+    async def extra() -> Step:
+        return Step.DONE
+
+    assert_type(await extra(), Step)
+    workflow.validate(Step.START)
+    first = await workflow.orchestrate(Step.START, workflow_id="1", data=Order())
+    assert_type(first, State)
+    assert_type(await workflow.resume_from("1"), State)
+    assert_type(await workflow.start_or_resume(Step.START, workflow_id="1"), State)
+    assert_type(await workflow.status("1"), RunStatus)
+    assert_type(await workflow.outcome("1"), Outcome | None)
+    if remembers_outcomes(own):
+        assert_type(await own.outcome("1"), Outcome | None)
+    try:
+        await workflow.resume_from("2")
+    except TaskFailedError as error:
+        assert_type(error.attempts, tuple[Exception, ...])
+    except CanoError:
+        pass
