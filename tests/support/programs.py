@@ -106,3 +106,15 @@ class RememberingStore(ForgetfulStore):
     async def outcome(self, workflow_id: str) -> Outcome | None:
         await asyncio.sleep(0)
         return self.outcomes.get(workflow_id)
+
+
+async def sound(world: WorldView) -> None:
+    await shop(world).start_or_resume("Start", workflow_id=world.workflow_id)
+
+
+def charging(world: WorldView, key: str | None = None) -> Any:
+    async def charge() -> str:
+        world.ledger.effect("charge", 42, key=key)
+        return "Done"
+
+    return charge

@@ -1,0 +1,233 @@
+"""Programs and their ways: restarting, resuming, failing, many runs."""
+
+import asyncio
+import itertools
+
+from cano_core import (
+    RunContext,
+    RunNotFoundError,
+    SQLiteCheckpointStore,
+    TaskFailedError,
+)
+from programs import (
+    shop,
+)
+from pytest_cano.story import Verdict
+from pytest_cano.view import WorldView
+from search import Search
+
+
+async def orchestrating(world: WorldView) -> None:
+    await shop(world).orchestrate("Start", workflow_id=world.workflow_id)
+
+
+def test_a_program_that_starts_over_is_stuck_and_told_the_way_out(search):
+    trial = search(orchestrating).run("Process@start")
+
+    assert trial.verdict is Verdict.STUCK
+    assert trial.findings[0].message == (
+        "the run was left at Process: 2 restarts without a crash did not bring it "
+        "to Done"
+    )
+    assert len(trial.story.hints) == 1
+    assert trial.story.hints[0].startswith("life 2 began the run anew")
+    assert "start_or_resume" in trial.story.hints[0]
+
+
+def test_a_program_may_resume_by_itself(search):
+    async def program(world: WorldView) -> None:
+        workflow = shop(world)
+        try:
+            await workflow.resume_from(world.workflow_id)
+        except RunNotFoundError:
+            await workflow.orchestrate("Start", workflow_id=world.workflow_id)
+
+    assert search(program).failures() == {}
+
+
+def test_a_program_that_only_resumes_is_stuck_where_nothing_was_written(search):
+    async def program(world: WorldView) -> None:
+        workflow = shop(world)
+        if world.life == 1:
+            await workflow.orchestrate("Start", workflow_id=world.workflow_id)
+        else:
+            await workflow.resume_from(world.workflow_id)
+
+    found = search(program)
+
+    assert found.failures() == {"Start@enter": "STUCK"}
+    assert "RunNotFoundError" in found.run("Start@enter").story.hints[0]
+
+
+def test_a_program_that_makes_up_its_ids_leaves_its_runs_behind(search):
+    numbers = itertools.count()
+
+    async def program(world: WorldView) -> None:
+        name = f"run-{next(numbers)}"
+        await shop(world).start_or_resume("Start", workflow_id=name)
+
+    found = search(program)
+    assert found.flaky is None
+
+    for schedule, verdict in (
+        ("Process@start", Verdict.STUCK),
+        # Nothing was lost, but a finished program does everything again.
+        ("Start@enter", Verdict.DUPLICATED),
+    ):
+        trial = found.run(schedule)
+        assert trial.verdict is verdict
+        assert "give a run the same id in every life" in trial.story.hints[0]
+
+
+def test_a_store_that_is_elsewhere_in_every_life_is_named(search, tmp_path):
+    numbers = itertools.count()
+
+    async def program(world: WorldView) -> None:
+        path = tmp_path / f"elsewhere-{next(numbers)}.db"
+        with SQLiteCheckpointStore(path) as store:
+            workflow = shop(world, store=store)
+            await workflow.start_or_resume("Start", workflow_id=world.workflow_id)
+
+    trial = search(program).run("Process@start")
+
+    assert trial.verdict is Verdict.STUCK
+    assert "keep the store on cano_disk" in trial.story.hints[0]
+
+
+def test_a_program_that_fails_undisturbed_is_told_apart(tmp_path):
+    async def program(world: WorldView) -> None:
+        raise LookupError("as ever")
+
+    found = Search(program, tmp_path)
+
+    assert found.baseline.judged.ended == "failed"
+    assert isinstance(found.program.error, LookupError)
+    assert found.baseline.judged.failure.endswith("LookupError: as ever")
+
+
+def test_a_program_may_fail_and_resume_within_one_life(search):
+    async def program(world: WorldView) -> None:
+        failing = [True]
+
+        async def charge(run: RunContext) -> str:
+            if failing:
+                failing.clear()
+                raise ConnectionError("the first time")
+            world.ledger.effect("charge", 42, key=run.idempotency_key)
+            return "Done"
+
+        workflow = shop(world, process=charge)
+        try:
+            await workflow.start_or_resume("Start", workflow_id=world.workflow_id)
+        except TaskFailedError:
+            await workflow.resume_from(world.workflow_id)
+
+    found = search(program)
+
+    assert found.points == [
+        "Start@enter",
+        "Start@start",
+        "Start@end",
+        "Process@start",
+        "Process@enter",
+        "Process@effect:1",
+        "Process@end",
+        "Done@cleared",
+    ]
+    assert found.failures() == {}
+
+
+def test_two_runs_one_after_the_other_have_ordinals(search):
+    async def program(world: WorldView) -> None:
+        for name in ("first", "second"):
+            await shop(world).start_or_resume("Start", workflow_id=name)
+
+    found = search(program)
+
+    assert found.points[7:10] == ["2:Start@enter", "2:Start@start", "2:Start@end"]
+    assert found.failures() == {}
+    assert found.run("2:Process@end").story.lives[0].path == (
+        "1: Start > Process > Done",
+        "2: Start > Process",
+    )
+
+
+def test_two_runs_at_once_have_ordinals(search):
+    async def program(world: WorldView) -> None:
+        workflow = shop(world)
+        await asyncio.gather(
+            *(
+                workflow.start_or_resume("Start", workflow_id=name)
+                for name in ("first", "second")
+            )
+        )
+
+    found = search(program)
+
+    assert found.flaky is None
+    assert {"Process@end", "2:Process@end"} <= set(found.points)
+    assert found.failures() == {}
+    assert found.run("Process@end > 2:Process@enter").verdict is Verdict.PASS
+
+
+def test_an_ordinal_belongs_to_an_id_whatever_comes_first_after_a_restart(search):
+    async def program(world: WorldView) -> None:
+        names = ["first", "second"] if world.life == 1 else ["second", "first"]
+        for name in names:
+            await shop(world).start_or_resume("Start", workflow_id=name)
+        world.observe("exits", len(names))
+
+    found = search(program)
+
+    assert found.failures() == {}
+    assert found.run("Start@enter > 2:Process@end").verdict is Verdict.PASS
+
+
+def test_what_differs_between_runs_is_a_finding_after_the_restart(search):
+    async def program(world: WorldView) -> str:
+        workflow = shop(world)
+        await workflow.start_or_resume("Start", workflow_id=world.workflow_id)
+        return f"life {world.life}"
+
+    trial = search(program).run("Process@end")
+
+    assert trial.verdict is Verdict.DIVERGED
+    assert trial.findings[0].message == (
+        "returned was observed as 'life 2', 'life 1' in the undisturbed run"
+    )
+
+
+def test_a_test_s_own_assertion_is_judged_after_the_restart(search):
+    async def program(world: WorldView) -> None:
+        path: list[str] = []
+
+        async def charge() -> str:
+            path.append("charge")
+            return "Done"
+
+        workflow = shop(world, process=charge)
+        await workflow.start_or_resume("Start", workflow_id=world.workflow_id)
+        if not path:
+            raise AssertionError("nothing was charged")
+
+    found = search(program)
+
+    assert found.failures() == {"Done@cleared": "DIVERGED"}
+    assert found.run("Done@cleared").findings[0].message == (
+        "the program failed after the restart: AssertionError: nothing was charged"
+    )
+
+
+def test_work_that_is_lost_is_found(search):
+    async def program(world: WorldView) -> None:
+        async def charge(run: RunContext) -> str:
+            if run.resumes == 0:
+                world.ledger.effect("charge", 42)
+            return "Done"
+
+        workflow = shop(world, process=charge)
+        await workflow.start_or_resume("Start", workflow_id=world.workflow_id)
+
+    found = search(program)
+
+    assert found.failures() == {"Process@start": "LOST"}
