@@ -126,9 +126,8 @@ class Log:
     def load_run(self, workflow_id: str) -> list[CheckpointRow]:
         """Return every row of a log, ascending."""
         rows: list[CheckpointRow] = []
-        cursor = self._connection.cursor()
         try:
-            for values in cursor.execute(_ROWS, (workflow_id,)):
+            for values in self._execute(_ROWS, (workflow_id,)):
                 if not _are(values, _ROW_TYPES):
                     raise CheckpointStoreError(_DAMAGED)
                 sequence, state, task, kind, payload, version = values
@@ -144,9 +143,6 @@ class Log:
         except (sqlite3.DatabaseError, CheckpointStoreError) as error:
             position = rows[-1].sequence + 1 if rows else 0
             _raise_unreadable(f"run {workflow_id!r}, row {position}", error)
-        finally:
-            # An unfinished query would hold on to its moment of the file.
-            cursor.close()
         return rows
 
     def clear(self, workflow_id: str) -> None:

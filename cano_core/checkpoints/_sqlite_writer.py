@@ -12,17 +12,15 @@ commits it.
 from __future__ import annotations
 
 import asyncio
-import atexit
-import os
 import sqlite3
 import threading
 import time
-import weakref
 from queue import Empty, SimpleQueue
 from typing import final
 
 from ..errors import CanoError, CheckpointStoreError
 from ._sqlite_file import CheckpointFile, explain, is_busy
+from ._sqlite_process import look_after
 from ._sqlite_request import Request, commit, read
 
 _QUICK = 0.0001
@@ -51,8 +49,8 @@ class Writer:
     def __init__(self, path: str, busy_timeout: float) -> None:
         self._path = path
         self._busy_timeout = busy_timeout
-        # Guards what loops share: held for moments, never by the thread. Reentrant,
-        # because a garbage collection may close a store in the middle of a call.
+        # Guards what loops share; never taken by the thread, which is joined under it.
+        # Reentrant, because a garbage collection may close a store amid a call.
         self._lock = threading.RLock()
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -65,7 +63,7 @@ class Writer:
         # The thread's own.
         self._waiting: list[Request] = []
         self._pause: float | None = None
-        _writers.add(self)
+        look_after(self)
 
     def submit(self, request: Request) -> None:
         """Take a request; its future is settled later, in its own loop."""
@@ -94,10 +92,10 @@ class Writer:
     def close(self) -> None:
         """Settle what can be settled without waiting, refuse the rest, and halt."""
         with self._lock:
-            self._closed = True
             for requests in self._made.values():
                 self._give_to_thread(requests)
             self._made.clear()
+            self._closed = True
             self.halt()
             waiting, self._waiting = self._waiting, []
         for request in waiting:
@@ -119,50 +117,51 @@ class Writer:
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         with self._lock:
             requests = self._made.pop(loop, None)
-            if requests is None:
-                return
-            lone = requests[0] if len(requests) == 1 else None
-            if lone is not None and lone.light and self._commit_here(lone):
-                lone.deliver()
+        if requests is None:
+            return
+        try:
+            if len(requests) == 1 and requests[0].light:
+                self._commit_here(requests[0])
+        finally:
+            # Even if that was interrupted: a run must be told of its append.
+            if requests[0].settled:
+                _settle(requests)
             else:
                 self._give_to_thread(requests)
 
-    def _commit_here(self, request: Request) -> bool:
-        """Commit in the loop's own thread if that is quick; tell whether it did."""
+    def _commit_here(self, request: Request) -> None:
+        """Commit in the loop's own thread if that is quick; else leave it unsettled."""
         if not self._file_lock.acquire(blocking=False):
-            return False
+            return
         try:
             file = self._file
             if (
-                file is None
-                or time.monotonic() - file.seen > _SIGHT
-                or not _is_quick(file.log.pace, request.loop)
+                file is not None
+                and time.monotonic() - file.seen < _SIGHT
+                and _is_quick(file.log.pace, request.loop)
             ):
-                return False
-            commit(file.log, self._path, [request])
-        except (sqlite3.Error, CheckpointStoreError):
+                commit(file.log, self._path, [request])
+        except sqlite3.Error:
             # Whatever it is, the thread meets it again and knows what to do.
-            return request.settled
-        except BaseException:
-            # An interrupt; the run must still be told what became of its append.
-            if not request.settled:
-                self._give_to_thread([request])
-            raise
+            return
         finally:
             self._file_lock.release()
-        return True
 
     def _give_to_thread(self, requests: list[Request]) -> None:
-        try:
-            self._start()
-        except RuntimeError as error:
-            for request in requests:
-                request.fail(explain(error, self._path, request.subject))
-            _deliver(requests)
-        else:
-            self._handed_over.put(requests)
+        with self._lock:
+            try:
+                self._start()
+            except (CheckpointStoreError, RuntimeError) as error:
+                for request in requests:
+                    request.fail(explain(error, self._path, request.subject))
+            else:
+                self._handed_over.put(requests)
+                return
+        _deliver(requests)
 
     def _start(self) -> None:
+        if self._closed:
+            raise CheckpointStoreError("this store was closed")
         if self._thread is not None:
             return
         thread = threading.Thread(
@@ -261,6 +260,7 @@ class Writer:
 
     def after_fork_in_child(self) -> None:
         """Begin anew: what is waiting is the parent's."""
+        self._file_lock = threading.Lock()
         self._made = {}
         self._handed_over = SimpleQueue()
         self._waiting = []
@@ -287,38 +287,3 @@ def _deliver(requests: list[Request]) -> None:
 def _settle(requests: list[Request]) -> None:
     for request in requests:
         request.deliver()
-
-
-_writers: weakref.WeakSet[Writer] = weakref.WeakSet()
-_forking: list[Writer] = []
-
-
-def _before_fork() -> None:
-    _forking.extend(_writers)
-    for writer in _forking:
-        writer.before_fork()
-
-
-def _after_fork_in_parent() -> None:
-    while _forking:
-        _forking.pop().after_fork_in_parent()
-
-
-def _after_fork_in_child() -> None:
-    while _forking:
-        _forking.pop().after_fork_in_child()
-
-
-@atexit.register
-def _at_exit() -> None:
-    """Close what was left open, so that no write-ahead log is left behind."""
-    for writer in list(_writers):
-        writer.halt()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork_in_parent,
-        after_in_child=_after_fork_in_child,
-    )

@@ -8,6 +8,7 @@ share one commit. Nothing here knows SQL or threads; see the modules beside it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import os
 import threading
@@ -70,6 +71,11 @@ class SQLiteCheckpointStore:
 
     def __repr__(self) -> str:
         return f"SQLiteCheckpointStore({self._path!r})"
+
+    @property
+    def path(self) -> str:
+        """The file, as an absolute path."""
+        return self._path
 
     async def append(self, workflow_id: str, *rows: CheckpointRow) -> None:
         """Add rows to the end of a log, all or none, durable when this returns.
@@ -148,7 +154,9 @@ class SQLiteCheckpointStore:
 
         def close() -> None:
             self._writer.close()
-            loop.call_soon_threadsafe(closed.set_result, None)
+            # Should the loop be gone, nobody is waiting there any more.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(closed.set_result, None)
 
         thread = threading.Thread(target=close, name="cano-checkpoints-close")
         thread.start()

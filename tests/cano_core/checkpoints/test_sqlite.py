@@ -207,6 +207,15 @@ def test_a_commit_that_fails_fails_all_of_its_batch(
     def fail(log):
         raise sqlite3.OperationalError("disk I/O error")
 
+    connections = []
+    connect = sqlite3.connect
+
+    def connected(*args, **options):
+        connections.append(connect(*args, **options))
+        return connections[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", connected)
+
     async def main():
         async with SQLiteCheckpointStore(path) as store:
             await store.append("a", entry(0))
@@ -227,38 +236,97 @@ def test_a_commit_that_fails_fails_all_of_its_batch(
     assert str(errors[1]).startswith(f"{path}: run 'b': ")
     assert "disk I/O error" in str(errors[1])
     assert (log, runs) == ([entry(0), entry(1)], ["a"])
+    # What is known about a file that fails is not trusted any more.
+    assert len(connections) == 2
+
+
+def test_every_commit_is_flushed_to_the_disk(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    modes = []
+    commit = _sqlite_log.Log.commit
+
+    def noted(log):
+        execute = log._connection.execute
+        modes.append(execute("PRAGMA journal_mode").fetchone())
+        modes.append(execute("PRAGMA synchronous").fetchone())
+        commit(log)
+
+    monkeypatch.setattr(_sqlite_log.Log, "commit", noted)
+    with SQLiteCheckpointStore(path) as store:
+        asyncio.run(store.append("run", entry(0)))
+
+    full = 2
+    assert modes == [("wal",), (full,)]
 
 
 # Where a log ends is remembered, but never longer than it is true
 
 
-def test_what_another_store_does_to_a_run_is_noticed(path: Path):
+async def grow(store: SQLiteCheckpointStore) -> None:
+    await store.append("run", entry(2))
+
+
+async def clear(store: SQLiteCheckpointStore) -> None:
+    await store.clear("run")
+
+
+async def finish(store: SQLiteCheckpointStore) -> None:
+    await store.finish("run", [], FINISHED)
+
+
+async def replace(store: SQLiteCheckpointStore) -> None:
+    await store.clear("run")
+    await store.append("run", entry(0))
+
+
+# Of the sequences 2, 4, 3, 1, 0, tried in this order, those that are accepted.
+ACCEPTED = {grow: [3], clear: [0], finish: [], replace: [1]}
+
+
+@pytest.mark.parametrize("change", ACCEPTED, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("own", [True, False], ids=["own", "another store's"])
+def test_a_log_ends_where_the_last_change_left_it(path: Path, change, own: bool):
+    async def accepted(store, sequence):
+        try:
+            await store.append("run", entry(sequence))
+        except RunConflictError:
+            return False
+        return True
+
     async def main():
         async with (
-            SQLiteCheckpointStore(path) as mine,
+            SQLiteCheckpointStore(path) as store,
             SQLiteCheckpointStore(path) as other,
         ):
-            for run in ("grown", "cleared", "finished", "replaced"):
-                await mine.append(run, entry(0), entry(1))
-            await other.append("grown", entry(2))
-            await other.clear("cleared")
-            await other.finish("finished", [], FINISHED)
-            await other.clear("replaced")
-            await other.append("replaced", entry(0))
-            answers = await asyncio.gather(
-                *(
-                    mine.append(run, entry(2))
-                    for run in ("grown", "cleared", "finished", "replaced")
-                ),
-                mine.append("replaced", entry(1)),
-                return_exceptions=True,
-            )
-            return answers, await mine.list_runs()
+            await store.append("run", entry(0), entry(1))
+            await change(store if own else other)
+            # First the one that would have been right without the change.
+            return [n for n in (2, 4, 3, 1, 0) if await accepted(store, n)]
 
-    answers, runs = asyncio.run(main())
-    assert [type(answer) for answer in answers[:4]] == [RunConflictError] * 4
-    assert answers[4] is None
-    assert runs == ["finished", "grown", "replaced"]
+    assert asyncio.run(main()) == ACCEPTED[change]
+
+
+FINISH, CLEAR = "finish", "clear"
+
+
+@pytest.mark.parametrize(
+    ("calls", "left"),
+    [([0, FINISH], []), ([0, CLEAR], []), ([0, 1, CLEAR, 0], [entry(0)])],
+)
+def test_what_shares_a_commit_happens_in_order(path: Path, calls, left):
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            does = {
+                FINISH: lambda: store.finish("run", [entry(1)], FINISHED),
+                CLEAR: lambda: store.clear("run"),
+                0: lambda: store.append("run", entry(0)),
+                1: lambda: store.append("run", entry(1)),
+            }
+            await asyncio.gather(*(does[call]() for call in calls))
+            return await store.load_run("run")
+
+    assert asyncio.run(main()) == left
 
 
 def test_more_runs_than_are_remembered(path: Path, monkeypatch: pytest.MonkeyPatch):

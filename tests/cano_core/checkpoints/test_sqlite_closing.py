@@ -256,17 +256,17 @@ def test_what_waits_during_a_fork_is_the_parents(path: Path):
             waiting = asyncio.create_task(store.append("run", entry(1)))
             await store.load_run("run")
             await store.load_run("run")
-            other.close()
             child = os.fork()
             if not child:
-                os._exit(0)
+                os._exit(len(store._writer._waiting))
+            print("of the child:", os.waitpid(child, 0)[1])
+            other.close()
             await waiting
-            os.waitpid(child, 0)
             return await store.load_run("run")
 
         asyncio.run(store.append("run", entry(0)))
-        print(len(asyncio.run(main())))
+        print("in the log:", len(asyncio.run(main())))
         """,
     )
 
-    assert output == "2\n"
+    assert output == "of the child: 0\nin the log: 2\n"

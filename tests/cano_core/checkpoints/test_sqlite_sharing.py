@@ -83,8 +83,9 @@ def test_what_was_acknowledged_survives_a_kill(path: Path, acknowledged: int):
     while last < acknowledged:
         last = int(writer.stdout.readline())
     writer.kill()
-    output, _ = writer.communicate(timeout=60)
-    whole_lines = output.rpartition("\n")[0].split()
+    # communicate() would not see what readline() has read ahead.
+    whole_lines = writer.stdout.read().rpartition("\n")[0].split()
+    writer.communicate(timeout=60)
     last = int(whole_lines[-1]) if whole_lines else last
 
     with SQLiteCheckpointStore(path) as store:

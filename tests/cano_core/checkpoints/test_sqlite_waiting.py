@@ -181,26 +181,24 @@ def test_one_store_serves_the_loops_of_several_threads(path: Path):
 
 def test_a_loop_that_is_gone_keeps_nobody_from_an_answer(path: Path):
     async def abandon(store):
-        request = store.append("abandoned", entry(0))
-        request.send(None)  # what a loop does with the first step of a task
-        await asyncio.sleep(0)
-        request.close()
+        append = store.append("abandoned", entry(0))
+        append.send(None)  # what a loop does with the first step of a task
+        await tried(store)
+        append.close()
 
-    async def main(store):
-        await store.append("run", entry(0))
-        return await store.load_run("run")
+    async def main(store, other):
+        waiting = asyncio.create_task(store.append("run", entry(0)))
+        await tried(store)
+        other.execute("ROLLBACK")
+        await waiting
+        other.execute("BEGIN")
+        return await store.list_runs()
 
     with SQLiteCheckpointStore(path) as store:
-        with locked_after_creation(store, path):
+        asyncio.run(store.list_runs())
+        with locked(path) as other:
             asyncio.run(abandon(store))
-        assert asyncio.run(main(store)) == [entry(0)]
-
-
-@contextlib.contextmanager
-def locked_after_creation(store: SQLiteCheckpointStore, path: Path) -> Iterator[None]:
-    asyncio.run(store.list_runs())
-    with locked(path):
-        yield
+            assert asyncio.run(main(store, other)) == ["abandoned", "run"]
 
 
 # Who commits
@@ -245,6 +243,17 @@ def test_a_lone_small_append_is_committed_by_the_loop_where_that_is_quick(
 
     # The first one has to open the file.
     assert committers == ["thread", "loop", "thread", "loop"]
+
+
+def test_a_loop_has_the_thread_see_to_the_file_from_time_to_time(
+    path: Path, committers: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    pretend_quick(monkeypatch, quick=60, still_quick=60)
+    monkeypatch.setattr(_sqlite_writer, "_SIGHT", 0)
+
+    asyncio.run(append_in_turn(path, None, None, None))
+
+    assert committers == ["thread"] * 3
 
 
 def test_no_loop_waits_for_a_slow_disk(
