@@ -276,7 +276,7 @@ def _in_thread(function: Callable[[], T]) -> T:
         except BaseException as error:  # noqa: BLE001 -- raised again by the caller
             errors.append(error)
 
-    thread = threading.Thread(target=run, name="cano-check")
+    thread = threading.Thread(target=run, name="cano-check", daemon=True)
     thread.start()
     thread.join()
     if errors:

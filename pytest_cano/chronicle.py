@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .life import Life
 from .program import LifeResult
@@ -45,7 +45,6 @@ def story(
 ) -> Story:
     """Tell a whole schedule, or a baseline."""
     extra = next((life.number for life in lives if life.extra), 0)
-    judged = [life for life in world.lives if not life.extra][-1]
     return Story(
         schedule=schedule,
         lives=tuple(lives),
@@ -57,9 +56,7 @@ def story(
             effect for effect in world.effects if not world.ignores(effect.name)
         ),
         task_runs=tuple(run for life in world.lives for run in _task_runs(life)),
-        observations={
-            name: tuple(values) for name, values in judged.observations.items()
-        },
+        observations={name: tuple(values) for name, values in _observed(world).items()},
         points=tuple(
             dict.fromkeys(point for life in world.lives for point in life.points)
         ),
@@ -67,6 +64,15 @@ def story(
         duration=duration,
         unreached=unreached,
     )
+
+
+def _observed(world: World) -> Mapping[str, Sequence[str]]:
+    """Return what the last judged life observed, and tasks when they last ran."""
+    judged = [life for life in world.lives if not life.extra]
+    observed: dict[str, Sequence[str]] = {}
+    for life in judged:
+        observed |= life.task_observations
+    return observed | judged[-1].observations
 
 
 def _run_story(record: RunRecord, extra: int) -> RunStory:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Literal, final
 
+from .notation import quote
 from .schedule import CrashPoint
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class TaskFrame:
         self.memos = 0
         self.runs: list[Literal["returned", "interrupted", "crashed"]] = []
         self.code: CodeType | None = None
+
+    def __str__(self) -> str:
+        run = f"{self.run}:" if self.run != 1 else ""
+        visit = f"#{self.visit}" if self.visit != 1 else ""
+        return f"{run}{quote(self.state)}{visit}"
 
     def point(self, moment: str, index: int | None = None) -> CrashPoint:
         """Return a crash point of this visit."""

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, final
 
 from .description import Describer
-from .frames import TaskFrame
+from .frames import FRAME, TaskFrame
 from .schedule import CrashPoint, Fault
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class Life:
         over: whether it has ended, by a crash or otherwise.
         extra: whether it is the extra start of a finished program.
         notes: what leftover code tried after its end, and the like.
-        observations: what the program observed, as texts.
+        observations: what the program's body observed, as texts, by name.
+        task_observations: what tasks observed; the name has the visit in it.
         describer: writes values as texts, as the program normalises them.
         frames: what each visit did, by run, state and visit.
         paths: the way of each run, by ordinal.
@@ -59,6 +60,7 @@ class Life:
         self.extra = False
         self.notes: list[str] = []
         self.observations: dict[str, list[str]] = {}
+        self.task_observations: dict[str, list[str]] = {}
         self.describer = Describer()
         self.frames: dict[tuple[int, str, int], TaskFrame] = {}
         self.paths: dict[int, list[str]] = {}
@@ -144,9 +146,16 @@ class Life:
             self.notes.append(text)
 
     def observe(self, name: str, value: object) -> None:
-        """Record something that must be the same as in the undisturbed run."""
+        """Record something that must be the same as in the undisturbed run.
+
+        What a task observes belongs to its visit, and stays as it was when a later
+        life does not run that visit again.
+        """
         self.go_on()
-        self.observations.setdefault(name, []).append(self.describer.value(value))
+        frame, observed = FRAME.get(), self.observations
+        if frame is not None and frame.life is self:
+            name, observed = f"{name} in {frame}", self.task_observations
+        observed.setdefault(name, []).append(self.describer.value(value))
 
     def normalise(self, function: Callable[[object], object]) -> None:
         """Pass every argument and observation of this life through a function."""

@@ -175,7 +175,7 @@ class Story:
         runs: every run, by ordinal.
         effects: every effect, that of an extra start too; ignored ones left out.
         task_runs: every run of a task, that of an extra start too.
-        observations: of the last judged life, as texts.
+        observations: of the last judged life, and of each visit when it last ran.
         points: every crash point that was met, in order.
         hints: what the program's author may want to change.
         duration: in seconds.

@@ -49,7 +49,11 @@ class WorldView:
         return self._store
 
     def observe(self, name: str, value: object) -> None:
-        """Record something that must be the same as in the undisturbed run."""
+        """Record something that must be the same as in the undisturbed run.
+
+        What the program's body observes is compared as of its last life; what a task
+        observes, as of the last time that its visit ran.
+        """
         self._life.observe(name, value)
 
     def normalise(self, function: Callable[[object], object]) -> None:

@@ -2,16 +2,16 @@
 
 import asyncio
 import itertools
+from typing import Any
 
 from cano_core import (
     RunContext,
     RunNotFoundError,
     SQLiteCheckpointStore,
     TaskFailedError,
+    Workflow,
 )
-from programs import (
-    shop,
-)
+from programs import ONCE, processing, shop
 from pytest_cano.story import Verdict
 from pytest_cano.view import WorldView
 from search import Search
@@ -195,6 +195,43 @@ def test_what_differs_between_runs_is_a_finding_after_the_restart(search):
     assert trial.findings[0].message == (
         "returned was observed as 'life 2', 'life 1' in the undisturbed run"
     )
+
+
+def test_what_a_task_observes_stays_when_it_does_not_run_again(search):
+    async def program(world: WorldView) -> None:
+        async def again(run: RunContext) -> str:
+            world.observe("visit", run.visit)
+            world.ledger.effect("step", key=run.idempotency_key)
+            world.observe("visit", -run.visit)
+            return "Again" if run.visit < 2 else "Done"
+
+        workflow = (
+            Workflow(checkpoint_store=world.store)
+            .register("Again", again, config=ONCE)
+            .add_exit_state("Done")
+        )
+        await workflow.start_or_resume("Again", workflow_id=world.workflow_id)
+
+    found = search(program)
+
+    assert found.baseline.observations == {
+        "visit in Again": ("1", "-1"),
+        "visit in Again#2": ("2", "-2"),
+    }
+    assert found.failures() == {}
+
+
+def test_what_a_task_observes_otherwise_is_found(search):
+    def process(world: WorldView) -> Any:
+        async def task(run: RunContext) -> str:
+            world.observe("resumes", run.resumes)
+            return "Done"
+
+        return task
+
+    found = search(processing(process))
+
+    assert found.failures() == {"Process@start": "DIVERGED", "Process@end": "DIVERGED"}
 
 
 def test_a_test_s_own_assertion_is_judged_after_the_restart(search):
