@@ -14,7 +14,8 @@ from .world import World
 def _sqlite(world: World) -> CheckpointStore:
     from cano_core.checkpoints.sqlite import SQLiteCheckpointStore
 
-    return SQLiteCheckpointStore(world.disk / "cano.db")
+    # A life's end is no power cut: what it wrote is there without a sync, too.
+    return SQLiteCheckpointStore(world.disk / "cano.db", sync=False)
 
 
 def _memory(world: World) -> CheckpointStore:

@@ -42,23 +42,23 @@ class CheckpointFile:
         seen: when the path was last known to lead to it (`time.monotonic`).
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, sync: bool) -> None:
         self._path = path
         _refuse_foreign(path)
         self._connection = sqlite3.connect(
             path, timeout=0, isolation_level=None, check_same_thread=False
         )
         try:
-            self._set_up()
+            self._set_up(sync=sync)
         except BaseException as error:
             self._connection.close()
             if isinstance(error, sqlite3.Error) and not is_busy(error):
                 raise explain(error, path, "opening it") from error
             raise
 
-    def _set_up(self) -> None:
+    def _set_up(self, *, sync: bool) -> None:
         execute = self._connection.execute
-        execute("PRAGMA synchronous = FULL")
+        execute(f"PRAGMA synchronous = {'FULL' if sync else 'OFF'}")
         # Elsewhere than on macOS a no-op; there, without it, fsync is not durable.
         execute("PRAGMA fullfsync = ON")
         execute("BEGIN")

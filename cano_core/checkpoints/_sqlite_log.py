@@ -43,8 +43,8 @@ SCHEMA = (
 
 _INSERT = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)"
 _END_OF_LOG = """
-    SELECT (SELECT max(sequence) + 1 FROM log WHERE workflow_id = ?1),
-    EXISTS (SELECT 1 FROM outcome WHERE workflow_id = ?1)
+    SELECT (SELECT max(sequence) + 1 FROM log WHERE workflow_id = ?),
+    EXISTS (SELECT 1 FROM outcome WHERE workflow_id = ?)
 """
 _ROWS = """
     SELECT sequence, state, task, kind, payload, version FROM log
@@ -199,7 +199,7 @@ class Log:
         """Return where a log ends once those rows have been added to it."""
         end = self._ends.get(workflow_id)
         if end is None:
-            found = self._execute(_END_OF_LOG, (workflow_id,)).fetchone()
+            found = self._execute(_END_OF_LOG, (workflow_id, workflow_id)).fetchone()
             end, has_outcome = found[0] or 0, found[1]
             if has_outcome:
                 raise RunConflictError(workflow_id, rows[0].sequence if rows else 0)

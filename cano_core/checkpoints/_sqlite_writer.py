@@ -46,9 +46,10 @@ class Writer:
     a fork, on both sides of it.
     """
 
-    def __init__(self, path: str, busy_timeout: float) -> None:
+    def __init__(self, path: str, busy_timeout: float, *, sync: bool) -> None:
         self._path = path
         self._busy_timeout = busy_timeout
+        self._sync = sync
         # Guards what loops share; never taken by the thread, which is joined under it.
         # Reentrant, because a garbage collection may close a store amid a call.
         self._lock = threading.RLock()
@@ -197,7 +198,7 @@ class Writer:
         with self._file_lock:
             try:
                 if self._file is None:
-                    self._file = CheckpointFile(self._path)
+                    self._file = CheckpointFile(self._path, sync=self._sync)
                 self._file.require_in_place()
                 read(self._file.log, self._path, [r for r in requests if not r.writes])
                 if writes := [r for r in requests if r.writes]:

@@ -46,6 +46,9 @@ class SQLiteCheckpointStore:
     Args:
         path: the file, on a local file system.
         busy_timeout: seconds to wait while another program holds the file's lock.
+        sync: False commits without waiting for the disk. What was appended still
+            survives the death of the process, but not a power cut: enough for most
+            tests, and many times faster.
 
     Raises:
         CheckpointStoreError: the path is a directory, or its directory is missing.
@@ -55,7 +58,11 @@ class SQLiteCheckpointStore:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, busy_timeout: float = 30.0
+        self,
+        path: str | os.PathLike[str],
+        *,
+        busy_timeout: float = 30.0,
+        sync: bool = True,
     ) -> None:
         text = os.fspath(path)
         check_path(text)
@@ -66,7 +73,7 @@ class SQLiteCheckpointStore:
             )
         # Absolute, because the file is opened later, maybe in another directory.
         self._path = os.path.abspath(text)
-        self._writer = Writer(self._path, busy_timeout)
+        self._writer = Writer(self._path, busy_timeout, sync=sync)
         weakref.finalize(self, self._writer.abandon).atexit = False
 
     def __repr__(self) -> str:

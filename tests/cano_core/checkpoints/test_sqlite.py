@@ -240,8 +240,9 @@ def test_a_commit_that_fails_fails_all_of_its_batch(
     assert len(connections) == 2
 
 
-def test_every_commit_is_flushed_to_the_disk(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("sync", "synchronous"), [(True, 2), (False, 0)])
+def test_every_commit_is_flushed_to_the_disk_unless_said_otherwise(
+    path: Path, monkeypatch: pytest.MonkeyPatch, sync: bool, synchronous: int
 ):
     modes = []
     commit = _sqlite_log.Log.commit
@@ -253,11 +254,10 @@ def test_every_commit_is_flushed_to_the_disk(
         commit(log)
 
     monkeypatch.setattr(_sqlite_log.Log, "commit", noted)
-    with SQLiteCheckpointStore(path) as store:
+    with SQLiteCheckpointStore(path, sync=sync) as store:
         asyncio.run(store.append("run", entry(0)))
 
-    full = 2
-    assert modes == [("wal",), (full,)]
+    assert modes == [("wal",), (synchronous,)]
 
 
 # Where a log ends is remembered, but never longer than it is true

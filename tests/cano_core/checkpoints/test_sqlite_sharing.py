@@ -15,12 +15,12 @@ WRITER = textwrap.dedent(
     import asyncio, sys
     from cano_core import CheckpointRow, RowKind, SQLiteCheckpointStore
 
-    path, run, steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    path, run, steps, sync = *sys.argv[1:3], int(sys.argv[3]), sys.argv[4]
 
     async def main():
         print("ready", flush=True)
         sys.stdin.readline()
-        async with SQLiteCheckpointStore(path) as store:
+        async with SQLiteCheckpointStore(path, sync=sync == "True") as store:
             for sequence in range(steps):
                 row = CheckpointRow(sequence, "State", run, RowKind.STATE_ENTRY)
                 await store.append(run, row)
@@ -36,7 +36,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "runs.db"
 
 
-def start_writer(path: Path, run: str, steps: int) -> subprocess.Popen[str]:
+def start_writer(
+    path: Path, run: str, steps: int, *, sync: bool = True
+) -> subprocess.Popen[str]:
     writer = subprocess.Popen(
         [
             children.program("python"),
@@ -47,6 +49,7 @@ def start_writer(path: Path, run: str, steps: int) -> subprocess.Popen[str]:
             path,
             run,
             str(steps),
+            str(sync),
         ],
         env=children.environment(),
         stdin=subprocess.PIPE,
@@ -74,9 +77,12 @@ def test_processes_that_make_a_file_at_the_same_time_share_it(path: Path):
             assert {row.task for row in rows} == {f"run-{number}"}
 
 
+@pytest.mark.parametrize("sync", [True, False])
 @pytest.mark.parametrize("acknowledged", [0, 3, 40])
-def test_what_was_acknowledged_survives_a_kill(path: Path, acknowledged: int):
-    writer = start_writer(path, "run", 1_000_000)
+def test_what_was_acknowledged_survives_a_kill(
+    path: Path, acknowledged: int, sync: bool
+):
+    writer = start_writer(path, "run", 1_000_000, sync=sync)
     writer.stdin.write("\n")
     writer.stdin.flush()
     last = -1
