@@ -18,12 +18,14 @@ from . import options
 from .disks import Disks
 from .explorer import Explorer, Plan, Trial
 from .identity import again_command
+from .injection import listening
 from .lives import ItemProgram, finish_wider_fixtures, fresh_item
 from .plugin import CHECKED, FIXTURES
 from .report import entries
 from .report.text import Summary, failed_line, failure_text, flaky_text
 from .selectors import Selector, parse_selectors, unmet_message
 from .story import Story, Verdict
+from .timeouts import lift_limit
 
 RAN_NOTHING = (
     "no crash point was met: the test uses a cano fixture or marker, but no workflow "
@@ -33,6 +35,11 @@ RAN_NOTHING = (
     "session-scoped fixture, in a child process), run it in the test. If the test is "
     "not about a workflow, let it do without cano fixtures and markers, or leave it "
     "out of this run (-k, -m, --deselect)."
+)
+
+NO_SUBTESTS = (
+    "a test with subtests can't be crashed: each of them is reported as it ends, and "
+    "not judged with its life; do without them, or crash a function with cano.check()"
 )
 
 
@@ -57,7 +64,7 @@ def choose(
     """Say how a test is to be crashed; None if it is not.
 
     Raises:
-        OptionError: a marker makes no sense.
+        OptionError: a marker makes no sense, or the test can't be crashed.
     """
     option = item.config.getoption
     if not isinstance(item, pytest.Function) or (
@@ -68,11 +75,15 @@ def choose(
     ours = not FIXTURES.isdisjoint(item.fixturenames) or any(
         mark.name.startswith("cano_") for mark in item.iter_markers()
     )
-    if not ours and settings.select != "all":
+    if not ours and (settings.select != "all" or "subtests" in item.fixturenames):
         return None
     # A marker takes the place of the ini file, and adds to the command line.
     session = _selectors(settings.crash or (() if own else settings.default_crash))
-    return Choice(session, own, expected=ours) if own or session else None
+    if not own and not session:
+        return None
+    if "subtests" in item.fixturenames:
+        raise options.OptionError(NO_SUBTESTS)
+    return Choice(session, own, expected=ours)
 
 
 def run_item(
@@ -92,8 +103,13 @@ def run_item(
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
 
-def refuse_item(item: pytest.Function, nextitem: pytest.Item | None, text: str) -> None:
-    """Report that a test can't be set up as it is marked."""
+def refuse_item(
+    item: pytest.Function,
+    nextitem: pytest.Item | None,
+    text: str,
+    settings: options.Settings,
+) -> None:
+    """Report that a test can't be crashed as it is."""
 
     def refuse() -> None:
         pytest.fail(text, pytrace=False)
@@ -101,7 +117,10 @@ def refuse_item(item: pytest.Function, nextitem: pytest.Item | None, text: str) 
     refused = fresh_item(item)
     refused.setup = refuse
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    runtestprotocol(refused, nextitem=nextitem)
+    reports = runtestprotocol(refused, log=False, nextitem=nextitem)
+    _tell(reports, unmet=_selectors(settings.session_crash))
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
 
@@ -129,6 +148,11 @@ class _Exploration:
 
     def run(self) -> list[pytest.TestReport]:
         """Run everything, report the schedules, and return the test's own reports."""
+        lift_limit(self._item)
+        with listening():
+            return self._run()
+
+    def _run(self) -> list[pytest.TestReport]:
         baseline = self._explorer.record()
         self._program.take_output()
         own = self._program.reports
@@ -247,12 +271,18 @@ def _tell(
     entries.attach(
         own[-1],
         {
-            "outcome": own[1].outcome,
+            "test": own[-1].nodeid,
+            "outcome": _outcome(own),
             "unmet": [str(selector) for selector in unmet],
             "points": list(points),
             "summary": None if summary is None else asdict(summary),
         },
     )
+
+
+def _outcome(own: Iterable[pytest.TestReport]) -> str:
+    outcomes = {report.outcome for report in own}
+    return next((each for each in ("failed", "skipped") if each in outcomes), "passed")
 
 
 def _selectors(texts: Iterable[str]) -> tuple[Selector, ...]:

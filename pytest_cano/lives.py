@@ -23,6 +23,7 @@ from .life import Life
 from .lifetime import until_crash
 from .plugin import LIFE, SCHEDULE
 from .program import LifeResult
+from .timeouts import limited
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -60,7 +61,7 @@ class ItemProgram:
         item.obj = _until_death(item.obj, life)
         _guard_finalizers(item, life)
         self.item = item
-        with self._hooks.during(life), self._warnings():
+        with self._hooks.during(life), self._warnings(), limited(item):
             # With the original as its successor, nothing wider than the item goes.
             self.reports = runtestprotocol(item, log=False, nextitem=self._original)
         self._output += (

@@ -150,15 +150,17 @@ def pytest_runtest_protocol(
         return None
     from . import items
 
+    refusal = ""
+    choice = None
     try:
         choice = items.choose(item, settings, marks)
     except options.OptionError as error:
-        items.refuse_item(item, nextitem, str(error))
-        return True
-    if choice is None:
-        return None
-    items.run_item(item, nextitem, choice, settings)
-    return True
+        refusal = str(error)
+    if refusal:
+        items.refuse_item(item, nextitem, refusal, settings)
+    elif choice is not None:
+        items.run_item(item, nextitem, choice, settings)
+    return True if refusal or choice else None
 
 
 class CrashSession:
@@ -186,9 +188,11 @@ class CrashSession:
             self._results.append(result)
         if not hasattr(report, "cano_seconds"):
             return (yield)
-        from .report import entries, junit
+        from .report import entries, junit, terminal
 
         junit.describe(self._config, report)
+        if report.failed and not hasattr(self._config, "workerinput"):
+            terminal.colour(report)
         with entries.uncounted(self._session, report):
             return (yield)
 

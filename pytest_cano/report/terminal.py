@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from _pytest._code.code import ReprEntryNative
 
 from .text import Summary, summary_text
 
 if TYPE_CHECKING:
     import pytest
+    from _pytest._io import TerminalWriter
 
 
 def status(report: Any) -> tuple[str, str, str]:
@@ -19,15 +25,46 @@ def status(report: Any) -> tuple[str, str, str]:
     return "failed", "F", f"FAILED [{schedule}]"
 
 
+def colour(report: Any) -> None:
+    """Let a failed report be shown with its verdict in red.
+
+    Only where it is shown: it could not be sent from a worker any more.
+    """
+    trace = getattr(report.longrepr, "reprtraceback", None)
+    if trace is not None:
+        trace.reprentries = [
+            VerdictEntry(entry.lines) if type(entry) is ReprEntryNative else entry
+            for entry in trace.reprentries
+        ]
+
+
+class VerdictEntry(ReprEntryNative):
+    """The text of a failure, with its first word in red."""
+
+    def toterminal(self, tw: TerminalWriter) -> None:
+        """Write it."""
+        verdict, *rest = re.split(r"(  |\n)", "".join(self.lines), maxsplit=1)
+        tw.write(verdict, red=True, bold=True)
+        tw.write("".join(rest))
+
+
+def _summaries(results: Iterable[Mapping[str, Any]]) -> Iterator[Summary]:
+    """Return each test's summary; tests of one name under their whole node ids."""
+    crashed = [result for result in results if result["summary"]]
+    names = Counter(result["summary"]["name"] for result in crashed)
+    for result in crashed:
+        summary = Summary(**result["summary"])
+        unique = names[summary.name] == 1
+        yield summary if unique else replace(summary, name=result["test"])
+
+
 def write_summary(
     terminal: pytest.TerminalReporter,
     results: Iterable[Mapping[str, Any]],
     problems: Sequence[str],
 ) -> None:
     """Write the summary of a session's crash tests."""
-    summaries = [
-        Summary(**result["summary"]) for result in results if result["summary"]
-    ]
+    summaries = list(_summaries(results))
     failed = bool(problems) or any(
         verdict != "PASS"
         for summary in summaries

@@ -60,6 +60,42 @@ def test_function_fixtures_are_built_anew_and_wider_ones_stay(project):
     ]  # fmt: skip
 
 
+def test_wider_fixtures_end_with_their_module(project):
+    module = """
+        import pytest
+        from shop import run, shop
+
+        @pytest.fixture(scope="module", autouse=True)
+        def machine(log):
+            log.append("{name} up")
+            yield
+            log.append("{name} down")
+
+        def test_shop(log, cano_store, cano_ledger, cano_workflow_id):
+            log.append("life")
+            run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
+    """
+    project.add("test_a.py", module.format(name="a"))
+    project.add("test_b.py", module.format(name="b"))
+    project.add(
+        "conftest.py",
+        """
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def log():
+            log = []
+            yield log
+            print(f"log: {' '.join(log)}.")
+    """,
+    )
+
+    result = project.run("--cano-crash=Charge@end", "-s")
+
+    lives = " ".join(["life"] * LIVES)
+    result.stdout.fnmatch_lines([f"*log: a up {lives} a down b up {lives} b down."])
+
+
 def test_the_disk_is_kept_within_a_schedule_and_new_for_the_next(project):
     project.add(
         "test_disk.py",

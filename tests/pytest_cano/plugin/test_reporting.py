@@ -135,6 +135,26 @@ def test_a_green_summary_has_no_matrix(project):
     )
 
 
+def test_tests_of_one_name_are_told_apart(project):
+    project.add("test_one.py", SAFE)
+    project.add("test_two.py", SAFE)
+
+    result = project.run("--cano-crash=@end")
+
+    result.stdout.fnmatch_lines(
+        ["test_one.py::test_safe  2/2 crash points*", "test_two.py::test_safe  2/2 *"]
+    )
+
+
+def test_the_verdict_is_red_where_there_are_colours(project):
+    project.add("test_buggy.py", BUGGY)
+
+    result = project.run("--cano-crash=@end", "--color=yes")
+
+    red, usual = "\x1b[31m\x1b[1m", "\x1b[0m"
+    assert f"{red}DUPLICATED{usual}  charge('order-1', 42)" in result.stdout.str()
+
+
 def test_quiet_runs_are_quiet_unless_something_failed(project):
     project.add("test_buggy.py", BUGGY)
 

@@ -1,0 +1,119 @@
+"""Beside plugins that rerun, shuffle, limit or debug tests."""
+
+import pytest
+
+from shop_project import BUGGY, SAFE
+
+
+def test_a_time_limit_is_for_each_life(project):
+    pytest.importorskip("pytest_timeout")
+    project.add(
+        "conftest.py",
+        """
+        # In place of pytest-timeout's own timers.
+        def pytest_timeout_set_timer(item, settings):
+            print("begin", settings.timeout)
+            return True
+
+        def pytest_timeout_cancel_timer(item):
+            print("end")
+            return True
+    """,
+    )
+    project.add("test_safe.py", SAFE.replace("assert", "print('life')\n    assert"))
+
+    limited = project.run("--timeout=5", "-s", plugins=["pytest_timeout"])
+    crashed = project.run(
+        "--cano-crash=Charge@end", "--timeout=5", "-s", plugins=["pytest_timeout"]
+    )
+
+    def said(result):
+        words = result.stdout.str().split("collected")[1].replace(".", " ").split()
+        return [word for word in words if word in {"begin", "life", "end"}]
+
+    assert said(limited) == ["begin", "life", "end"]
+    assert said(crashed) == ["begin", "end", *["begin", "life", "end"] * 5, "end"]
+
+
+def test_crashed_tests_are_not_run_again_for_failing(project):
+    pytest.importorskip("pytest_rerunfailures")
+    project.add("test_buggy.py", BUGGY)
+
+    result = project.run(
+        "--cano-crash=@end", "--reruns=2", plugins=["pytest_rerunfailures"]
+    )
+
+    result.assert_outcomes(failed=2, passed=1)
+    result.stdout.no_fnmatch_line("*rerun*")
+
+
+def test_shuffled_and_reseeded_tests(project):
+    pytest.importorskip("pytest_randomly")
+    project.add(
+        "test_random.py",
+        """
+        import random
+        from shop import run, shop
+
+        def test_random(cano, cano_store, cano_ledger, cano_workflow_id):
+            cano.observe("number", random.random())
+            run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
+    """,
+    )
+    project.add("test_safe.py", SAFE)
+
+    result = project.run("--cano-crash=@end", plugins=["pytest_randomly"])
+
+    result.assert_outcomes(passed=6)
+
+
+def test_a_debugger_is_shown_failures_and_no_crashes(project):
+    project.add(
+        "conftest.py",
+        """
+        def pytest_exception_interact(node, call, report):
+            print(f"interact: {call.excinfo.value!r}")
+    """,
+    )
+    project.add(
+        "test_shop.py",
+        """
+        import pytest
+        from shop import run, shop
+
+        @pytest.fixture
+        def reached(cano_store, cano_ledger, cano_workflow_id):
+            return run(shop(cano_store, cano_ledger), cano_workflow_id)
+
+        def test_shop(reached, cano):
+            assert cano.life == 1, f"life {cano.life}"
+    """,
+    )
+
+    result = project.run("--cano-crash=Charge@end", "-s")
+
+    shown = [line for line in result.outlines if "interact: " in line]
+    assert len(shown) == 1
+    assert "life 2" in shown[0]
+
+
+def test_a_test_with_subtests_is_refused_where_it_asks_to_be_crashed(project):
+    pytest.importorskip("_pytest.subtests")
+    project.add(
+        "test_parts.py",
+        """
+        from cano_core import MemoryCheckpointStore
+
+        def test_ours(subtests, cano_store): pass
+
+        def test_other(subtests):
+            with subtests.test("part"):
+                MemoryCheckpointStore()
+    """,
+    )
+
+    result = project.run("--cano-crash=all", "-o", "cano_select=all", "-v")
+
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["a test with subtests can't be crashed*cano.check()"])
+    result.stdout.no_fnmatch_line("*During handling*")
