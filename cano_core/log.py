@@ -30,7 +30,7 @@ async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait([task])
         if not task.cancelled():
-            task.exception()  # seen, so that asyncio does not report it
+            task.exception()  # seen, or asyncio would report it as never retrieved
         raise
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from cano_core import (
     TaskConfig,
     TaskFailedError,
     Workflow,
+    WorkflowObserver,
 )
 from scripted_store import ScriptedStore, raising
 
@@ -404,9 +406,11 @@ def test_a_store_error_inside_once_stops_the_run_whatever_the_task_does(
 ) -> None:
     store = ScriptedStore()
     setattr(store, acknowledged, raising(error, "append", 2))
+    attempts: list[int] = []
     calls: list[int] = []
 
     async def work(run: RunContext) -> str:
+        attempts.append(run.attempt)
         try:
             await run.once("call", lambda: calls.append(1))
         except BaseException:
@@ -419,6 +423,7 @@ def test_a_store_error_inside_once_stops_the_run_whatever_the_task_does(
     with pytest.raises(raised) as caught:
         start_or_resume(running(work, store, ONCE_MORE))
 
+    assert attempts == [1]
     assert calls == [1]
     assert store.calls.count("append") == 2
     assert "finish" not in store.calls
@@ -495,6 +500,72 @@ def test_an_attempt_that_times_out_inside_once_is_recorded_all_the_same() -> Non
     assert start_or_resume(running(work, store, config)) == "Done"
 
     assert charges == [1]
+
+
+def test_a_cancelled_once_whose_row_failed_stops_the_run_and_nothing_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def failing(operation: str, n: int) -> None:
+        if (operation, n) == ("append", 2):
+            reached.set()
+            await go_on.wait()
+            raise OSError("disk")
+
+    async def work(run: RunContext) -> str:
+        call = asyncio.create_task(run.once("charge", lambda: 7))
+        await reached.wait()
+        call.cancel()
+        asyncio.get_running_loop().call_soon(go_on.set)
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        del call
+        gc.collect()
+        return "Done"
+
+    with pytest.raises(CheckpointStoreError, match="OSError: disk"):
+        start_or_resume(running(work, ScriptedStore(before=failing)))
+    gc.collect()
+    assert caplog.records == []
+
+
+def test_a_row_that_is_being_written_is_waited_for() -> None:
+    """A call that the task did not await; the next state's row comes after its own."""
+    go_on = asyncio.Event()
+
+    class Watcher(WorkflowObserver):
+        def on_state_enter(self, workflow_id: str | None, state: str) -> None:
+            if state == "Next":
+                asyncio.get_running_loop().call_soon(go_on.set)
+
+    async def slow(operation: str, n: int) -> None:
+        if (operation, n) == ("append", 2):
+            await go_on.wait()
+
+    store = ScriptedStore(before=slow)
+    left: list[asyncio.Task[int]] = []
+
+    async def work(run: RunContext) -> str:
+        left.append(asyncio.create_task(run.once("call", lambda: 1)))
+        while store.calls.count("append") < 2:
+            await asyncio.sleep(0)
+        return "Next"
+
+    async def following() -> str:
+        assert await left[0] == 1
+        raise KeyboardInterrupt
+
+    workflow = Workflow(checkpoint_store=store, observers=[Watcher()])
+    workflow.register("Work", work).register("Next", following).add_exit_state("Done")
+    with pytest.raises(KeyboardInterrupt):
+        start_or_resume(workflow)
+
+    assert kinds(store.inner) == [
+        RowKind.STATE_ENTRY,
+        RowKind.MEMO,
+        RowKind.STATE_ENTRY,
+    ]
 
 
 def test_a_call_left_behind_by_an_attempt_spoils_no_log() -> None:

@@ -148,6 +148,7 @@ def test_an_exit_row_at_the_end_only_finishes_the_clearing(
     assert shop.ran == []
     assert shop.managed.setups == 0
     assert "append" not in store.calls
+    assert shop.watcher.events == []
     assert shop.rows() == []
 
 
