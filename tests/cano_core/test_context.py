@@ -532,7 +532,7 @@ def test_a_cancelled_once_whose_row_failed_stops_the_run_and_nothing_is_logged(
 
 def test_a_row_that_is_being_written_is_waited_for() -> None:
     """A call that the task did not await; the next state's row comes after its own."""
-    go_on = asyncio.Event()
+    reached, go_on = asyncio.Event(), asyncio.Event()
 
     class Watcher(WorkflowObserver):
         def on_state_enter(self, workflow_id: str | None, state: str) -> None:
@@ -541,6 +541,7 @@ def test_a_row_that_is_being_written_is_waited_for() -> None:
 
     async def slow(operation: str, n: int) -> None:
         if (operation, n) == ("append", 2):
+            reached.set()
             await go_on.wait()
 
     store = ScriptedStore(before=slow)
@@ -548,8 +549,7 @@ def test_a_row_that_is_being_written_is_waited_for() -> None:
 
     async def work(run: RunContext) -> str:
         left.append(asyncio.create_task(run.once("call", lambda: 1)))
-        while store.calls.count("append") < 2:
-            await asyncio.sleep(0)
+        await reached.wait()
         return "Next"
 
     async def following() -> str:
