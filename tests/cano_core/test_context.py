@@ -432,6 +432,21 @@ def test_a_store_error_inside_once_stops_the_run_whatever_the_task_does(
     assert caught.value.__cause__ is not caught.value
 
 
+def test_calls_side_by_side_write_nothing_after_the_first_store_error() -> None:
+    store = ScriptedStore(before=raising(OSError("disk"), "append", 2))
+
+    async def work(run: RunContext) -> str:
+        await asyncio.gather(
+            *[run.once(f"call {n}", lambda: 1) for n in range(3)],
+            return_exceptions=True,
+        )
+        return "Done"
+
+    with pytest.raises(CheckpointStoreError, match="OSError: disk"):
+        start_or_resume(running(work, store))
+    assert store.calls.count("append") == 2
+
+
 def test_an_end_of_the_world_inside_once_stops_the_run_even_if_swallowed() -> None:
     class Crash(BaseException):
         pass
