@@ -365,7 +365,7 @@ def test_a_declared_result_that_can_not_be_stored_is_refused_before_the_call() -
 @pytest.mark.parametrize(
     "result",
     [Opaque(), (1, 2), {1, 2}, RECEIPT, [(1, 2)], float("inf") - float("inf")],
-    ids=repr,
+    ids=lambda result: type(result).__name__,
 )
 def test_a_result_that_would_come_back_different_stops_the_run(result: object) -> None:
     """The call has happened and the log does not know: no retry, whatever is caught."""
