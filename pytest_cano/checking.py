@@ -181,6 +181,8 @@ def _explore(explorer: Explorer, program: FunctionProgram) -> Report:
         raise SelectorError(
             "\n".join(unmet_message(each.text, points) for each in plan.unmet)
         )
+    if not plan.schedules:
+        raise SelectorError("\n".join(("nothing is left to crash:", *plan.limits)))
     finding = explorer.confirm(baseline)
     if finding is not None:
         summary = Summary(name, points, seconds=time.perf_counter() - began, flaky=True)

@@ -203,6 +203,16 @@ class Story:
         """The extra start, if there was one."""
         return self.lives[-1] if self.lives[-1].extra else None
 
+    def is_judged(self, effect: Effect) -> bool:
+        """Say whether an effect counts.
+
+        What the program's body does in the extra start belongs to looking at the
+        result.
+        """
+        return effect.point is not None or not (
+            self.extra is not None and effect.life == self.extra.number
+        )
+
 
 @final
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,8 @@ def _failure(story: Story) -> list[str]:
 
 
 def _effects(baseline: Story, story: Story) -> list[str]:
-    usual, seen = count_effects(baseline.effects), count_effects(story.effects)
+    happened = [*filter(story.is_judged, story.effects)]
+    usual, seen = count_effects(baseline.effects), count_effects(happened)
     names = list(dict.fromkeys((*usual, *seen)))
     shown = [
         name
@@ -135,7 +136,7 @@ def _effects(baseline: Story, story: Story) -> list[str]:
     lines = [f"  {'effect':<{width}}   undisturbed  this run"]
     for name in shown:
         before, after = usual.get(name, 0), seen.get(name, 0)
-        where = "" if before == after else _where(name, story.effects, baseline.effects)
+        where = "" if before == after else _where(name, happened, baseline.effects)
         line = f"  {_cut(name):<{width}}   {before:>11}  {after:>8}   {where}"
         lines.append(line.rstrip())
     if len(shown) < len(names):

@@ -153,25 +153,46 @@ class Waiting(RememberingStore):
         self.entered = asyncio.Event()
         self.go_on = asyncio.Event()
 
-    async def append(self, workflow_id: str, *rows: Any) -> None:
+    async def pause(self) -> None:
         self.entered.set()
         await self.go_on.wait()
+
+    async def append(self, workflow_id: str, *rows: Any) -> None:
+        await self.pause()
         await super().append(workflow_id, *rows)
 
+    async def load_run(self, workflow_id: str) -> Any:
+        await self.pause()
+        return await super().load_run(workflow_id)
 
+    async def clear(self, workflow_id: str) -> None:
+        await self.pause()
+        await super().clear(workflow_id)
+
+    async def outcome(self, workflow_id: str) -> Any:
+        await self.pause()
+        return await super().outcome(workflow_id)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.asyncio
-async def test_what_was_under_way_at_death_is_durable_and_tells_nobody(world, life):
+async def test_what_was_under_way_at_death_happens_and_tells_nobody(
+    world, life, operation
+):
     inner = Waiting()
+    inner.logs["r"] = [] if operation in {"append", "finish"} else list(LOG)
+    log = world.book.log("r", world.book.place(inner))
+    log.appended(inner.logs["r"])
     store = bound_store(inner, life)
-    appending = asyncio.ensure_future(store.append("r", *LOG[:1]))
+    under_way = asyncio.ensure_future(OPERATIONS[operation](store))
     await inner.entered.wait()
     die(life)
     inner.go_on.set()
 
     with pytest.raises(SimulatedCrash):
-        await appending
-    assert await inner.load_run("r") == list(LOG[:1])
-    assert world.book.log("r", world.book.place(inner)).rows == list(LOG[:1])
+        await under_way
+    assert inner.logs.get("r", []) == log.rows
+    assert inner.outcomes.get("r") == log.outcome
     assert life.notes == []
 
 

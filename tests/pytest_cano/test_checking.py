@@ -174,6 +174,17 @@ def test_a_limit_is_reported():
     assert "Done@cleared is left out: its store forgets" in str(report)
 
 
+def test_a_selector_that_leaves_nothing_to_crash_is_no_pass():
+    stores: dict[Path, ForgetfulStore] = {}
+
+    with pytest.raises(SelectorError, match="nothing is left to crash:\nDone@cleared"):
+        check(
+            sound,
+            crash="@cleared",
+            store=lambda path: stores.setdefault(path, ForgetfulStore()),
+        )
+
+
 def test_what_it_returns_is_an_observation():
     async def program(world: WorldView) -> int:
         await sound(world)

@@ -156,6 +156,19 @@ def test_a_lost_effect_s_place_is_that_of_the_undisturbed_run():
     assert PLACE in failure_text(trial(usual=usual), again="...")
 
 
+def test_what_is_not_judged_is_not_counted():
+    look = [effect("look()", point=None, life=life) for life in (2, 3)]
+    seen = trial(
+        lives=(crashed(), returned(), extra(3)),
+        usual=baseline(effects=(effect("look()", point=None),)),
+        effects=(*look, effect(CHARGE, life=3)),
+    )
+
+    table = failure_text(seen, again="...").splitlines()
+    assert "  look()                            1         1" in table
+    assert f"  {CHARGE}             0         1   shop.py:31 in process" in table
+
+
 def test_without_effects_there_is_no_table():
     assert "undisturbed  this run" not in failure_text(trial(), again="...")
 
