@@ -169,6 +169,8 @@ class Launcher:
             finally:
                 await self.scope.release(lease)
         finally:
+            if run.log is not None:
+                run.log.close()
             if tell is not None:
                 tell("on_run_end", run.workflow_id, run.outcome)
 

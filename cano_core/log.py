@@ -14,6 +14,7 @@ from typing import Any, TypeVar, final
 
 from .checkpoints.row import CheckpointRow, Outcome, RowKind
 from .checkpoints.store import CheckpointStore, remembers_outcomes
+from .deadline import Deadline
 from .errors import CheckpointStoreError, ConfigurationError, RunConflictError
 from .wording import described
 
@@ -64,12 +65,13 @@ class RunLog:
         self._version = version
         self._tell = tell
         self._timeout = timeout
+        self._deadline = Deadline(timeout)
         self.lock = asyncio.Lock()
         self.next_sequence = 0
 
     async def load(self) -> list[CheckpointRow]:
         """Read the whole log, ascending."""
-        rows = await self._guard("load_run", self._store.load_run)
+        rows = await self._alone("load_run", self._store.load_run)
         try:
             return sorted(rows, key=lambda row: row.sequence)
         except (AttributeError, TypeError) as error:
@@ -79,7 +81,7 @@ class RunLog:
         """Read the outcome; None if there is none, or the store remembers none."""
         if not remembers_outcomes(self._store):
             return None
-        return await self._guard("outcome", self._store.outcome)
+        return await self._alone("outcome", self._store.outcome)
 
     async def append(
         self, kind: RowKind, state: str, task: str, payload: bytes | None = None
@@ -116,13 +118,13 @@ class RunLog:
         if not remembers_outcomes(self._store):
             if row:
                 await self.append(RowKind.STATE_ENTRY, state, "", payload)
-            await self._guard("clear", self._store.clear)
+            await self._alone("clear", self._store.clear)
             return
         async with self.lock:
             rows = (
                 [self._next_row(RowKind.STATE_ENTRY, state, "", payload)] if row else []
             )
-            await self._guard(
+            await self._alone(
                 f"finish at state {state!r}", self._store.finish, rows, outcome
             )
             if row:
@@ -135,18 +137,30 @@ class RunLog:
             self.next_sequence, state, task, kind, payload, self._version
         )
 
+    def close(self) -> None:
+        """Let go of what is only of use while the run goes on."""
+        self._deadline.close()
+
     def _advance(self) -> None:
         sequence = self.next_sequence
         self.next_sequence = sequence + 1
         if self._tell is not None:
             self._tell("on_checkpoint", self._workflow_id, sequence)
 
+    async def _alone(
+        self, what: str, operation: Callable[..., Awaitable[T]], *arguments: Any
+    ) -> T:
+        """Guard an operation that no other follows soon."""
+        try:
+            return await self._guard(what, operation, *arguments)
+        finally:
+            self.close()
+
     async def _guard(
         self, what: str, operation: Callable[..., Awaitable[T]], *arguments: Any
     ) -> T:
-        limit = asyncio.timeout(self._timeout)
         try:
-            async with limit:
+            with self._deadline:
                 return await operation(self._workflow_id, *arguments)
         except (RunConflictError, CheckpointStoreError, ConfigurationError):
             raise
@@ -159,7 +173,7 @@ class RunLog:
         except Exception as error:
             problem = (
                 f"no answer within {self._timeout} seconds"
-                if limit.expired()
+                if self._deadline.expired
                 else described(error)
             )
             raise self._failed(what, problem) from error
