@@ -15,16 +15,15 @@ def hints(life: Life, result: LifeResult) -> Iterator[str]:
         return
     if not life.extra:
         yield from _wrong_calls(life, result)
-    records = [
-        record
-        for record in life.world.book.records.values()
-        if record.workflow_id is not None
-    ]
-    for new in records:
-        if new.first_life == life.number:
-            for old in records:
-                if old.first_life < new.first_life and _left(old, life):
-                    yield _elsewhere(new, old)
+    book = life.world.book
+    stored = [run for run in book.records.values() if run.workflow_id is not None]
+    for new in stored:
+        # An id that every undisturbed run has too was not made up.
+        if new.first_life != life.number or new.key in book.expected:
+            continue
+        for old in stored:
+            if old.first_life < new.first_life and _left(old, life):
+                yield _elsewhere(new, old)
 
 
 def _wrong_calls(life: Life, result: LifeResult) -> Iterator[str]:

@@ -208,6 +208,7 @@ async def test_what_was_cancelled_is_in_doubt(world, life, durable):
         await appending
     if durable:
         inner.logs["r"] = list(LOG[:1])
+    inner.go_on.set()
 
     await store.load_run("r")
 

@@ -134,6 +134,7 @@ def test_attempts_of_a_retry_are_one_run_and_count_their_effects_on(search):
         "Process@effect:3",
         "Process@end",
     ]
+    assert [run.state for run in found.baseline.task_runs] == ["Start", "Process"]
     assert found.failures() == {}
 
 

@@ -163,24 +163,44 @@ def test_siblings_of_a_crashed_task_are_dead_too(search):
     )
 
 
-def test_a_task_that_waits_for_a_dead_one_does_not_wait_for_ever(search, monkeypatch):
+async def waiting_for_the_dead(world: WorldView) -> None:
+    async def charge(done: asyncio.Event) -> None:
+        world.ledger.effect("charge", 42, key="k")
+        done.set()
+
+    async def task() -> str:
+        done = asyncio.Event()
+        charging = asyncio.create_task(charge(done))
+        await done.wait()
+        await charging
+        return "Done"
+
+    workflow = shop(world, process=task)
+    await workflow.start_or_resume("Start", workflow_id=world.workflow_id)
+
+
+def with_its_own_loop(world: WorldView) -> None:
+    asyncio.run(waiting_for_the_dead(world))
+
+
+async def with_a_run_in_the_background(world: WorldView) -> None:
+    ended = asyncio.Event()
+
+    async def run() -> None:
+        await sound(world)
+        ended.set()
+
+    running = asyncio.create_task(run())
+    await ended.wait()
+    await running
+
+
+@pytest.mark.parametrize(
+    "program", [waiting_for_the_dead, with_its_own_loop, with_a_run_in_the_background]
+)
+def test_what_waits_for_the_dead_does_not_wait_for_ever(search, monkeypatch, program):
     monkeypatch.setattr("pytest_cano.lifetime.GRACE", 0.01)
-
-    def process(world: WorldView) -> Any:
-        async def charge(done: asyncio.Event) -> None:
-            world.ledger.effect("charge", 42, key="k")
-            done.set()
-
-        async def task() -> str:
-            done = asyncio.Event()
-            charging = asyncio.create_task(charge(done))
-            await done.wait()
-            await charging
-            return "Done"
-
-        return task
-
-    found = search(processing(process))
+    found = search(program)
 
     assert found.failures() == {}
     assert found.run("Process@effect:1").story.lives[0].ended == "crashed"

@@ -146,6 +146,7 @@ def test_two_runs_one_after_the_other_have_ordinals(search):
 
     assert found.points[7:10] == ["2:Start@enter", "2:Start@start", "2:Start@end"]
     assert found.failures() == {}
+    assert found.run("Done@cleared").story.hints == ()
     assert found.run("2:Process@end").story.lives[0].path == (
         "1: Start > Process > Done",
         "2: Start > Process",
@@ -172,15 +173,33 @@ def test_two_runs_at_once_have_ordinals(search):
 
 def test_an_ordinal_belongs_to_an_id_whatever_comes_first_after_a_restart(search):
     async def program(world: WorldView) -> None:
-        names = ["first", "second"] if world.life == 1 else ["second", "first"]
-        for name in names:
-            await shop(world).start_or_resume("Start", workflow_id=name)
-        world.observe("exits", len(names))
+        async def refuse() -> str:
+            return "Refused"
+
+        runs = {
+            "first": shop(world),
+            "second": shop(world, process=refuse).add_exit_state("Refused"),
+        }
+        for name in runs if world.life == 1 else reversed(runs):
+            await runs[name].start_or_resume("Start", workflow_id=name)
 
     found = search(program)
 
     assert found.failures() == {}
-    assert found.run("Start@enter > 2:Process@end").verdict is Verdict.PASS
+    assert found.run("Start@enter > 2:Refused@cleared").verdict is Verdict.PASS
+
+
+def test_an_id_that_is_as_ever_is_no_hint(search):
+    async def program(world: WorldView) -> None:
+        for name in ("first", "second"):
+            if name == "first" and world.life > 1:
+                continue
+            await shop(world).start_or_resume("Start", workflow_id=name)
+
+    trial = search(program).run("Process@end")
+
+    assert trial.verdict is Verdict.STUCK
+    assert trial.story.hints == ()
 
 
 def test_what_differs_between_runs_is_a_finding_after_the_restart(search):

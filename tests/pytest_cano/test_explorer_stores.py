@@ -6,6 +6,7 @@ import pytest
 
 from cano_core import (
     CheckpointRow,
+    CheckpointStoreError,
     MemoryCheckpointStore,
     SQLiteCheckpointStore,
     Workflow,
@@ -160,3 +161,23 @@ def test_an_append_that_fails_and_is_durable_all_the_same_is_no_bad_log(search):
     found = search(program, store=lambda world: world.keep("store", Unsure))
 
     assert found.failures() == {}
+
+
+def test_a_finish_that_fails_and_is_durable_all_the_same_is_no_bad_log(search):
+    class Unsure(RememberingStore):
+        async def finish(self, workflow_id: str, rows: Any, outcome: Any) -> None:
+            await super().finish(workflow_id, rows, outcome)
+            raise OSError("the answer was lost")
+
+    async def program(world: WorldView) -> None:
+        workflow = shop(world)
+        for _ in range(2):
+            try:
+                await workflow.start_or_resume("Start", workflow_id="order-1")
+            except CheckpointStoreError as error:
+                world.observe("trouble", "the answer was lost" in str(error))
+
+    found = search(program, store=lambda world: world.keep("store", Unsure))
+
+    assert found.baseline.runs[1].exit == "Done"
+    assert found.run("Process@end").verdict is Verdict.PASS

@@ -132,6 +132,13 @@ def test_calls_with_one_key_count_once(ledger):
     assert len(ledger.effects) == 4
 
 
+def test_calls_with_and_without_a_key_add_up(ledger):
+    for key in ("k", None, "k", None):
+        ledger.effect("charge", 42, key=key)
+
+    assert ledger.count("charge") == 3
+
+
 def test_a_key_is_remembered_by_the_world(world, ledger):
     ledger.effect("charge", 42, key="k1")
     later = EffectLedger(world.new_life())

@@ -117,6 +117,14 @@ def test_what_must_do_nothing_when_started_once_more(
     assert book.restartable() is restartable
 
 
+def test_a_run_that_was_begun_anew_after_its_end_is_not_at_its_end(book):
+    record = begin(book, "a")
+    record.log.cleared(at_exit=True)
+    record.log.appended(rows("Start"))
+
+    assert not book.restartable()
+
+
 def test_without_runs_or_with_one_without_a_store_there_is_no_extra_start(book):
     assert not book.restartable()
     book.storeless(1, WORKFLOW, 1).storeless_exit = "Done"
