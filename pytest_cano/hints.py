@@ -15,15 +15,18 @@ def hints(life: Life, result: LifeResult) -> Iterator[str]:
         return
     if not life.extra:
         yield from _wrong_calls(life, result)
+    # An id that every undisturbed run has too was not made up.
     book = life.world.book
-    stored = [run for run in book.records.values() if run.workflow_id is not None]
-    for new in stored:
-        # An id that every undisturbed run has too was not made up.
-        if new.first_life != life.number or new.key in book.expected:
-            continue
-        for old in stored:
-            if old.first_life < new.first_life and _left(old, life):
-                yield _elsewhere(new, old)
+    made_up = [
+        record
+        for key, record in book.records.items()
+        if record.workflow_id is not None and key not in book.expected
+    ]
+    for new in made_up:
+        if new.first_life == life.number:
+            for old in made_up:
+                if old.first_life < new.first_life:
+                    yield _elsewhere(new, old)
 
 
 def _wrong_calls(life: Life, result: LifeResult) -> Iterator[str]:
@@ -37,11 +40,6 @@ def _wrong_calls(life: Life, result: LifeResult) -> Iterator[str]:
                 "workflow.start_or_resume(...), which is right for a first start and "
                 "for a restart"
             )
-
-
-def _left(record: RunRecord, life: Life) -> bool:
-    """Say whether a run was left unfinished, or finished and taken for no more."""
-    return life.extra if record.exit is not None else record.log.state is not None
 
 
 def _elsewhere(new: RunRecord, old: RunRecord) -> str:

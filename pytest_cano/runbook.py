@@ -30,7 +30,6 @@ class RunRecord:
 
     Attributes:
         run: its ordinal.
-        key: what tells it from the others.
         workflow_id: its id, or None for a run without a store.
         remembers: whether its store remembers outcomes.
         log: what its store must hold.
@@ -46,7 +45,6 @@ class RunRecord:
         self, run: int, key: RunKey, workflow: Workflow, log: KeptLog, life: int
     ) -> None:
         self.run = run
-        self.key = key
         self.workflow_id, self.place = key
         self._workflow = workflow
         self.first_life = life

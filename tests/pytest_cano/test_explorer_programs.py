@@ -73,6 +73,7 @@ def test_a_program_that_makes_up_its_ids_leaves_its_runs_behind(search):
         ("Process@start", Verdict.STUCK),
         # Nothing was lost, but a finished program does everything again.
         ("Start@enter", Verdict.DUPLICATED),
+        ("Done@cleared", Verdict.DUPLICATED),
     ):
         trial = found.run(schedule)
         assert trial.verdict is verdict
