@@ -84,7 +84,8 @@ class Explorer:
         expedition.live()
         told = expedition.story()
         runs = {key: record.run for key, record in world.book.records.items()}
-        world.discard()
+        if told.judged.ended != "failed":
+            world.discard()
         return told, runs
 
     def _world(self) -> World:

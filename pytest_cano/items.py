@@ -159,7 +159,8 @@ class _Exploration:
         if baseline.judged.ended != "returned":
             # As it would be without us; what it would have met, nobody knows.
             _tell(own, unmet=self._choice.session)
-            self._disks.remove()
+            if baseline.judged.ended != "failed":
+                self._disks.remove()
             return own
         checked = self._program.item.stash.get(CHECKED, False)
         plan = self._explorer.plan(baseline)

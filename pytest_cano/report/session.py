@@ -21,8 +21,8 @@ def unmet_problems(
     """
     if settings.crash:
         source, texts = "--cano-crash", settings.crash
-    elif results:
-        # The ini file speaks for all runs, this may be one of other tests.
+    elif any(result["points"] for result in results):
+        # The ini file speaks for all runs, and this may be one of other tests.
         source, texts = "ini option cano_crash", settings.default_crash
     else:
         return []

@@ -392,6 +392,13 @@ def test_a_teardown_in_a_dead_life_keeps_no_other_from_its_own(project):
 
 def test_what_the_dead_raise_reaches_nobody(project):
     project.add(
+        "conftest.py",
+        """
+        def pytest_runtest_makereport(call):
+            print(f"{call.when}: {call.excinfo}.")
+    """,
+    )
+    project.add(
         "test_dead.py",
         """
         from shop import run, shop
@@ -404,7 +411,11 @@ def test_what_the_dead_raise_reaches_nobody(project):
     """,
     )
 
-    project.run("--cano-crash=all").assert_outcomes(passed=9)
+    result = project.run("--cano-crash=all", "-s")
+
+    result.assert_outcomes(passed=9)
+    result.stdout.fnmatch_lines(["*call: None."])
+    result.stdout.no_fnmatch_line("*: <ExceptionInfo*")
 
 
 def test_a_swallowed_crash_is_still_a_crash(project):
@@ -449,8 +460,10 @@ def test_the_stash_of_the_collection_is_kept_and_that_of_a_life_is_not(project):
         """
         from shop import run, shop
 
-        def test_stash(seen, cano_store, cano_ledger, cano_workflow_id):
+        def test_stash(request, seen, cano_store, cano_ledger, cano_workflow_id):
             assert seen == ["collected", "lived"]
+            assert not request.node.user_properties
+            request.node.user_properties.append(("seen", True))
             run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
     """,
     )
@@ -471,7 +484,7 @@ def test_warnings_are_shown_once(project):
     """,
     )
 
-    result = project.run("--cano-crash=all", "-W", "default")
+    result = project.run("--cano-crash=all", "-W", "always")
 
     result.assert_outcomes(passed=9, warnings=1)
 
@@ -498,17 +511,18 @@ def test_a_keyboard_interrupt_in_a_life_ends_the_session(project):
     result.stdout.no_fnmatch_line("*it ran*")
 
 
-def test_a_session_ends_when_a_life_asks_for_it(project):
+def test_even_a_dead_life_may_end_the_session(project):
     project.add(
         "test_exit.py",
         """
         import pytest
         from shop import run, shop
 
-        def test_exit(cano, cano_store, cano_ledger, cano_workflow_id):
-            if cano.schedule:
+        def test_exit(cano_store, cano_ledger, cano_workflow_id):
+            try:
+                run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
+            except BaseException:
                 pytest.exit("enough", returncode=7)
-            run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
     """,
     )
 
@@ -516,3 +530,32 @@ def test_a_session_ends_when_a_life_asks_for_it(project):
 
     assert result.ret == 7
     result.stdout.fnmatch_lines(["*Exit: enough*"])
+
+
+def test_the_store_is_closed_at_the_end_of_every_life(project):
+    project.add(
+        "conftest.py",
+        """
+        from cano_core import SQLiteCheckpointStore
+
+        log = []
+
+        class Store(SQLiteCheckpointStore):
+            def close(self):
+                log.append("closed")
+                super().close()
+
+        def pytest_cano_make_store(name, directory):
+            log.append("opened")
+            return Store(directory / "log.db")
+
+        def pytest_unconfigure():
+            print("log:", *log)
+    """,
+    )
+    project.add("test_safe.py", SAFE)
+
+    result = project.run("--cano-crash=Charge@end", "-s")
+
+    lives = " ".join(["opened closed"] * LIVES)
+    result.stdout.fnmatch_lines([f"log: {lives}"])
