@@ -147,10 +147,11 @@ def commit(log: Log, path: str, requests: Sequence[Request]) -> None:
         raise
     try:
         log.commit()
-    except sqlite3.Error as error:
+    except BaseException as error:
         log.roll_back()
-        for request in requests:
-            request.fail(explain(error, path, request.subject))
+        if isinstance(error, sqlite3.Error):
+            for request in requests:
+                request.fail(explain(error, path, request.subject))
         raise
     for request in requests:
         request.settled = True

@@ -11,15 +11,12 @@ from cano_core import (
     CheckpointRow,
     CheckpointStoreError,
     ConfigurationError,
-    Outcome,
-    OutcomeStatus,
-    RowKind,
     RunConflictError,
     SQLiteCheckpointStore,
 )
 from cano_core.checkpoints import _sqlite_log
+from sqlite_runs import FINISHED, entry
 
-FINISHED = Outcome(OutcomeStatus.FINISHED, "Done", b"data", 3)
 ODD_IDS = [
     'it\'s "quoted"',
     "100%_[a-z]*?",
@@ -32,10 +29,6 @@ ODD_IDS = [
     "x" * 10_000,
     "",
 ]
-
-
-def entry(sequence: int, payload: bytes | None = None) -> CheckpointRow:
-    return CheckpointRow(sequence, "State", "task", RowKind.STATE_ENTRY, payload)
 
 
 @pytest.fixture

@@ -13,19 +13,10 @@ import pytest
 
 import children
 from cano_core import (
-    CheckpointRow,
     CheckpointStoreError,
-    Outcome,
-    OutcomeStatus,
-    RowKind,
     SQLiteCheckpointStore,
 )
-
-FINISHED = Outcome(OutcomeStatus.FINISHED, "Done")
-
-
-def entry(sequence: int) -> CheckpointRow:
-    return CheckpointRow(sequence, "State", "task", RowKind.STATE_ENTRY)
+from sqlite_runs import FINISHED, entry
 
 
 @pytest.fixture

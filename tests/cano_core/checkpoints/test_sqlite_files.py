@@ -1,9 +1,7 @@
 """Files that a SQLite store cannot use: one clear error, and nothing is changed."""
 
 import asyncio
-import contextlib
 import os
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -14,43 +12,17 @@ import pytest
 
 import children
 from cano_core import (
-    CheckpointRow,
     CheckpointStoreError,
     ConfigurationError,
-    Outcome,
-    OutcomeStatus,
-    RowKind,
     RunConflictError,
     SQLiteCheckpointStore,
 )
-
-FINISHED = Outcome(OutcomeStatus.FINISHED, "Done")
-
-
-def entry(sequence: int, payload: bytes | None = None) -> CheckpointRow:
-    return CheckpointRow(sequence, "State", "task", RowKind.STATE_ENTRY, payload)
+from sqlite_runs import entry, execute, fill
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "runs.db"
-
-
-async def fill(path: Path) -> None:
-    """Make a file of forty runs, of which each has pages of its own."""
-    async with SQLiteCheckpointStore(path) as store:
-        for number in range(40):
-            name = f"run-{number:02}"
-            payload = f"<{name}>".encode() * 500
-            await store.append(name, *(entry(n, payload) for n in range(3)))
-        await store.finish("done", [entry(0)], FINISHED)
-
-
-def execute(path: Path, *statements: str) -> None:
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA ignore_check_constraints = ON")
-        for statement in statements:
-            connection.execute(statement)
 
 
 # The whole file
@@ -293,6 +265,41 @@ def test_a_read_only_path(what: str):
     assert after == before
 
 
+FULL_DISK = """if True:
+    import asyncio, resource, sys
+    from cano_core import CheckpointRow, RowKind, SQLiteCheckpointStore
+
+    def entry(sequence):
+        return CheckpointRow(sequence, "", "", RowKind.STATE_ENTRY, b"x" * 10_000)
+
+    async def main():
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+        async with SQLiteCheckpointStore(sys.argv[1]) as store:
+            acknowledged = 0
+            try:
+                while acknowledged < 1000:
+                    await store.append("run", entry(acknowledged))
+                    acknowledged += 1
+            except Exception as error:
+                print(type(error).__name__, error)
+            print(len(await store.load_run("run")) == acknowledged)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+            await store.append("run", entry(acknowledged))
+            print(len(await store.load_run("run")) == acknowledged + 1)
+
+    asyncio.run(main())
+"""
+
+
+def test_a_disk_that_takes_no_more(path: Path):
+    done = children.run("python", "-c", FULL_DISK, path, cwd=path.parent)
+
+    error, kept, went_on = done.output.splitlines()
+    assert error.startswith(f"CheckpointStoreError {path}: run 'run': ")
+    assert (kept, went_on) == ("True", "True")
+
+
 @pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])
 def test_a_file_that_is_removed_while_it_is_open(path: Path, replaced: bool):
     with SQLiteCheckpointStore(path) as store:
@@ -309,91 +316,3 @@ def test_a_file_that_is_removed_while_it_is_open(path: Path, replaced: bool):
         with pytest.raises(RunConflictError):
             asyncio.run(store.append("run", entry(1)))
         assert len(asyncio.run(store.list_runs())) == (41 if replaced else 0)
-
-
-# One row
-
-
-BAD_ROWS = {
-    "kind = 99": "row 1: a row of kind 99, which this version does not know",
-    "kind = 'text'": "row 1: unreadable",
-    "payload = 'text'": "row 1: unreadable",
-    "state = x'00ff'": "row 1: unreadable",
-    "state = CAST(x'ff' AS TEXT)": "row 1: unreadable",
-    "version = 'text'": "row 1: unreadable",
-    "version = 1.5": "row 1: unreadable",
-}
-
-
-@pytest.mark.parametrize("change", BAD_ROWS)
-def test_a_row_that_cannot_be_read_is_named(path: Path, change: str):
-    asyncio.run(fill(path))
-    execute(
-        path,
-        f"UPDATE log SET {change} WHERE workflow_id = 'run-20' AND sequence = 1",
-    )
-
-    lost = assert_others_go_on(path, BAD_ROWS[change])
-
-    assert lost == ["run-20"]
-
-
-def test_a_page_that_cannot_be_read_costs_the_runs_that_are_on_it(path: Path):
-    asyncio.run(fill(path))
-    content = path.read_bytes()
-    where = content.index(b"<run-20><run-20>") // 4096 * 4096
-    path.write_bytes(content[:where] + b"\xff" * 4096 + content[where + 4096 :])
-
-    lost = assert_others_go_on(path, "row 0: unreadable, because the file is damaged")
-
-    assert {"run-17", "run-23"}.isdisjoint(lost)
-
-
-def assert_others_go_on(path: Path, message: str) -> list[str]:
-    """Check that run-20 is named as unreadable; return all that are."""
-    before = path.read_bytes()
-    names = [f"run-{number:02}" for number in range(40)]
-
-    async def main():
-        async with SQLiteCheckpointStore(path) as store:
-            logs = await asyncio.gather(
-                *map(store.load_run, names), return_exceptions=True
-            )
-        return dict(zip(names, logs, strict=True))
-
-    async def go_on():
-        async with SQLiteCheckpointStore(path) as store:
-            await asyncio.gather(
-                *(store.append(name, entry(3)) for name in ("run-00", "run-39")),
-                store.append("new", entry(0)),
-            )
-
-    logs = asyncio.run(main())
-    assert path.read_bytes() == before
-    asyncio.run(go_on())
-    lost = [name for name, log in logs.items() if isinstance(log, Exception)]
-    assert isinstance(logs["run-20"], CheckpointStoreError)
-    assert str(logs["run-20"]).startswith(f"{path}: run 'run-20', {message}")
-    assert all(len(logs[name]) == 3 for name in names if name not in lost)
-    return lost
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ("status = 'vanished'", "status 'vanished', which this version does not know"),
-        ("status = x'00'", "unreadable"),
-        ("payload = 'text'", "unreadable"),
-        ("state = CAST(x'ff' AS TEXT)", "unreadable"),
-    ],
-)
-def test_an_outcome_that_cannot_be_read_is_named(path: Path, change: str, message: str):
-    asyncio.run(fill(path))
-    execute(path, f"UPDATE outcome SET {change}")
-
-    with SQLiteCheckpointStore(path) as store:
-        with pytest.raises(CheckpointStoreError) as caught:
-            asyncio.run(store.outcome("done"))
-        assert len(asyncio.run(store.load_run("run-00"))) == 3
-
-    assert str(caught.value).startswith(f"{path}: run 'done', outcome: {message}")

@@ -10,20 +10,11 @@ from pathlib import Path
 import pytest
 
 from cano_core import (
-    CheckpointRow,
     CheckpointStoreError,
-    Outcome,
-    OutcomeStatus,
-    RowKind,
     SQLiteCheckpointStore,
 )
 from cano_core.checkpoints import _sqlite_log, _sqlite_writer
-
-FINISHED = Outcome(OutcomeStatus.FINISHED, "Done")
-
-
-def entry(sequence: int, payload: bytes | None = None) -> CheckpointRow:
-    return CheckpointRow(sequence, "State", "task", RowKind.STATE_ENTRY, payload)
+from sqlite_runs import FINISHED, entry
 
 
 @pytest.fixture
