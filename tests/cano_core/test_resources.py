@@ -324,15 +324,17 @@ def test_a_loop_that_died_with_its_runs_leaves_the_resources_to_the_next() -> No
     book: list[str] = []
     abandoned: list[asyncio.Task[Any]] = []
 
-    async def work(run: RunContext) -> str:
+    async def work(run: RunContext, b: str) -> str:
         if run.workflow_id == "dead":
             await asyncio.Event().wait()
         abandoned.clear()
         gc.collect()
-        book.append("work")
-        return "Done"
+        book.append(f"work with {b}")
+        return "Work" if run.visit == 1 else "Done"
 
-    workflow = workflow_with({"a": WithMethods("a", book)}, work)
+    workflow = workflow_with(
+        {"a": WithMethods("a", book), "b": Manager("b", book)}, work
+    )
 
     loop = asyncio.new_event_loop()
     abandoned.append(loop.create_task(workflow.orchestrate("Work", workflow_id="dead")))
@@ -340,10 +342,17 @@ def test_a_loop_that_died_with_its_runs_leaves_the_resources_to_the_next() -> No
     for _ in range(3):
         loop.run_until_complete(asyncio.sleep(0))
     loop.close()
-    assert book == ["setup a"]
+    assert book == ["setup a", "setup b"]
 
     asyncio.run(workflow.orchestrate("Work", workflow_id="alive"))
-    assert book == ["setup a", "setup a", "work", "teardown a"]
+    assert book[2:] == [
+        "setup a",
+        "setup b",
+        "work with what b yields",
+        "work with what b yields",
+        "teardown b",
+        "teardown a",
+    ]
 
 
 def test_a_second_loop_beside_the_first_is_refused() -> None:
