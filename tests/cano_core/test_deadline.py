@@ -1,6 +1,7 @@
 """One timer for many awaits: it ends what takes too long, and nothing else."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -111,6 +112,25 @@ def test_somebody_elses_cancellation_is_theirs(late: bool) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_was_settled_before_it_gave_in_counts(fails: bool) -> None:
+    """A store may finish an append that was cancelled; then it is done, or failed."""
+
+    async def settling() -> str:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        if fails:
+            raise LookupError
+        return "settled"
+
+    async def main() -> None:
+        with contextlib.suppress(LookupError), Deadline(0.001):
+            assert await settling() == "settled"
+            assert not fails
 
     asyncio.run(main())
 
