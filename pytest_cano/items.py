@@ -165,9 +165,9 @@ class _Exploration:
         checked = self._program.item.stash.get(CHECKED, False)
         plan = self._explorer.plan(baseline)
         problems = []
-        if plan.points:
+        if plan.points or checked:
             problems += self._unmet(plan)
-        elif self._choice.expected and not checked:
+        elif self._choice.expected:
             problems.append(RAN_NOTHING)
         if plan.schedules:
             problems += self._explore(plan, baseline, own)

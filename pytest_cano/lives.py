@@ -61,7 +61,8 @@ class ItemProgram:
         item.obj = _until_death(item.obj, life)
         _guard_finalizers(item, life)
         self.item = item
-        with self._hooks.during(life), self._warnings(), limited(item):
+        hooks = self._hooks.during(life, disturbed=bool(self.schedule))
+        with hooks, self._warnings(), limited(item):
             # With the original as its successor, nothing wider than the item goes.
             self.reports = runtestprotocol(item, log=False, nextitem=self._original)
         self._output += (
@@ -175,10 +176,12 @@ class _LifeHooks:
 
     def __init__(self) -> None:
         self._life: Life | None = None
+        self._disturbed = False
 
     @contextmanager
-    def during(self, life: Life) -> Iterator[None]:
+    def during(self, life: Life, *, disturbed: bool) -> Iterator[None]:
         self._life = life
+        self._disturbed = disturbed
         try:
             yield
         finally:
@@ -214,13 +217,22 @@ class _LifeHooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[Any]
+        self, item: Any, call: pytest.CallInfo[Any]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         life = self._life
-        if report.failed and life is not None and (life.crashed or life.extra):
+        if not report.failed or life is None:
+            return report
+        if life.crashed or life.extra:
             # It is no failure, so nothing for a debugger.
             report.wasxfail = "not judged"
+        elif (
+            self._disturbed
+            and call.excinfo
+            and item.config.getoption("tbstyle", "auto") == "auto"
+        ):
+            # It is one part of a longer story.
+            report.longrepr = item._repr_failure_py(call.excinfo, style="short")
         return report
 
 
@@ -255,8 +267,16 @@ def _failure(report: Any) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash is None:
         return text
-    # pytest's own last line has the place and the type only.
+    # pytest's own last line has no message, and the place deepest in the stack.
     before, _, last = text.rpartition("\n")
-    place = f"{os.path.basename(crash.path)}:{crash.lineno}: "
-    reason = place + crash.message.split("\n", 1)[0]
-    return f"{before if place in last else text}\n{reason}"
+    if f":{crash.lineno}: " in last:
+        text = before
+    place = _outermost(report.longrepr) or crash
+    reason = crash.message.split("\n", 1)[0]
+    return f"{text}\n{os.path.basename(place.path)}:{place.lineno}: {reason}"
+
+
+def _outermost(longrepr: Any) -> Any:
+    """Return where in the test it went wrong, if the traceback says it."""
+    entries = longrepr.reprtraceback.reprentries
+    return getattr(entries[0], "reprfileloc", None) if entries else None

@@ -186,6 +186,28 @@ def test_a_check_uses_the_users_store_and_settings(project):
     result.assert_outcomes(passed=2)
 
 
+def test_a_check_does_not_meet_the_selectors_of_a_marker(project):
+    project.add(
+        "test_marked.py",
+        """
+        import pytest
+        from shop import run, shop
+
+        def program(world):
+            run(shop(world.store, world.ledger, keyed=True), world.workflow_id)
+
+        @pytest.mark.cano_crash("Ship@end")
+        def test_marked(cano):
+            assert cano.check(program, crash="Ship@end").passed
+    """,
+    )
+
+    result = project.run()
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["@pytest.mark.cano_crash: *Ship@end*"])
+
+
 def test_a_check_that_selects_nothing_says_so(project):
     project.add(
         "test_check.py",

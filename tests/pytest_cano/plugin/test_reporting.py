@@ -252,29 +252,41 @@ def test_what_the_lives_of_a_failure_wrote_is_shown_with_it(project):
     assert result.outlines.count("Charge@end, life 1") == 1
 
 
-def test_a_failed_assertion_after_the_restart_is_shown_as_pytest_shows_it(project):
+def test_a_failed_assertion_after_the_restart_is_shown_in_short(project):
     project.add(
         "test_strict.py",
         """
         from shop import run, shop
 
+        def once(effects):
+            assert len(effects) == 1
+
         def test_strict(cano_store, cano_ledger, cano_workflow_id):
             run(shop(cano_store, cano_ledger), cano_workflow_id)
-            charges = [e for e in cano_ledger.effects if e.name == "charge"]
-            assert len(charges) == 1
+            once([each for each in cano_ledger.effects if each.name == "charge"])
     """,
     )
 
-    result = project.run("--cano-crash=Charge@end")
+    short = project.run("--cano-crash=Charge@end")
+    long = project.run("--cano-crash=Charge@end", "--tb=long")
 
-    result.stdout.fnmatch_lines(
+    # The reason is told with the line of the test, wherever below it was raised.
+    reason = "test_strict.py:8: *assert 2 == 1"
+    short.stdout.fnmatch_lines(
         [
             "DUPLICATED *",
-            "*life 2 *failed: test_strict.py:6: *assert 2 == 1",
-            "*>*assert len(charges) == 1",
+            f"  life 2 *failed: {reason}",
+            "*test_strict.py:8: in test_strict",
+            "*once([[]each for each *",
+            "*test_strict.py:4: in once",
+            "*assert len(effects) == 1",
             "*E *assert 2 == 1",
+            f"    {reason}",
+            "  again *",
         ]
     )
+    short.stdout.no_fnmatch_line("*def test_strict*")
+    long.stdout.fnmatch_lines(["*def test_strict(*", "*> *assert len(effects) == 1"])
 
 
 def test_a_baseline_that_fails_is_reported_as_ever(project):
