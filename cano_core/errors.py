@@ -1,7 +1,7 @@
 """Every exception that cano_core raises.
 
     CanoError
-    ├── ConfigurationError      the definition or the call is wrong; nothing ran
+    ├── ConfigurationError      the definition or the call is wrong, or a task broke it
     ├── TaskFailedError         a task failed for good
     │   └── RetryExhaustedError     ... after more than one attempt
     ├── CheckpointStoreError    the store failed, or holds what it cannot read
@@ -41,7 +41,10 @@ def _restored(
 
 
 class ConfigurationError(CanoError):
-    """A definition or a call is wrong, and says so before anything ran.
+    """A definition or a call is wrong; almost always found before anything ran.
+
+    What only a running task can get wrong (a next state that is none, data or a
+    result that can't be stored) stops the run before a row is written for it.
 
     Attributes:
         problems: every problem found, each a full sentence.

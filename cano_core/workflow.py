@@ -184,7 +184,9 @@ class Workflow:
             The exit state.
 
         Raises:
-            ConfigurationError: the definition or the call is wrong; nothing ran.
+            ConfigurationError: the definition or the call is wrong, and nothing ran;
+                or a task returned no state of this workflow, or left data that can't
+                be stored, and no row was written for it.
             RunExistsError: the id has a log or an outcome.
             TaskFailedError: a task failed for good; the run can be resumed.
             RunConflictError: another process has taken the run over.

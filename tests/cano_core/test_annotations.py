@@ -69,6 +69,16 @@ def test_every_kind_of_task_has_its_annotations_read(task: object) -> None:
     assert asyncio.run(workflow.orchestrate("Work")) == "Done"
 
 
+def test_a_name_that_a_function_gets_only_later_does_not_disturb() -> None:
+    async def work(run: RunContext) -> Literal["Done"]:
+        return later
+
+    workflow = Workflow().register("Work", work).add_exit_state("Done")
+    assert workflow.graph.transitions == {"Work": {"Done"}}
+    later = "Done"
+    assert asyncio.run(workflow.orchestrate("Work")) == "Done"
+
+
 def test_a_parameter_type_that_is_not_there_does_not_disturb() -> None:
     async def work(tool: Missing, run: RunContext) -> Literal["Done"]:
         return "Done"

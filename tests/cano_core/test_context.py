@@ -58,6 +58,7 @@ def test_the_key_is_that_of_the_visit_over_retries_and_resumes() -> None:
     seen: list[tuple[str, int, int]] = []
 
     async def work(run: RunContext) -> str:
+        assert (run.state, run.label, run.workflow_id) == ("Work", "Work", "r")
         seen.append((run.idempotency_key, run.attempt, run.resumes))
         if len(seen) < 5:
             raise RuntimeError("again")

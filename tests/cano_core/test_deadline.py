@@ -84,6 +84,22 @@ def test_the_time_counts_from_the_last_use(monkeypatch: pytest.MonkeyPatch) -> N
     asyncio.run(main())
 
 
+def test_a_timer_that_comes_between_two_uses_ends_nothing() -> None:
+    async def main() -> None:
+        timers = Timers()
+        deadline = Deadline(0.001)
+        with deadline:
+            pass
+        timers.armed[0].cancel()
+        deadline._look()
+        with deadline:
+            await asyncio.sleep(0)
+        assert len(timers.armed) == 2
+        deadline.close()
+
+    asyncio.run(main())
+
+
 def test_without_a_limit_there_is_no_timer() -> None:
     async def main() -> None:
         timers = Timers()

@@ -9,6 +9,7 @@ from enum import Enum, IntEnum, StrEnum, auto
 from typing import Any, Literal, Optional
 
 import pytest
+from typing_extensions import TypeAliasType
 
 from cano_core import (
     ConfigurationError,
@@ -84,6 +85,18 @@ def test_an_optional_context_is_filled(annotation: Any) -> None:
     run(running(work))
 
     assert isinstance(seen[0], RunContext)
+
+
+def test_one_of_several_types_is_filled_by_name() -> None:
+    seen: list[Any] = []
+
+    async def work(tool: RunContext | int) -> str:
+        seen.append(tool)
+        return "Done"
+
+    run(running(work, resources={"tool": 3}))
+
+    assert seen == [3]
 
 
 def test_a_resource_wins_over_a_default() -> None:
@@ -198,6 +211,27 @@ def test_literal_return_annotations_are_the_graph() -> None:
     }
     assert workflow.graph.states == ("START", "MIDDLE", "Extra")
     assert workflow.graph.exits == {"DONE"}
+
+
+def test_an_alias_of_a_literal_is_a_literal() -> None:
+    alias = TypeAliasType("alias", Literal["Done"])
+
+    async def work() -> str:
+        return "Done"
+
+    work.__annotations__["return"] = alias
+
+    assert running(work).graph.transitions == {"Work": {"Done"}}
+
+
+@pytest.mark.parametrize("more", [str, None, int | None])
+def test_a_union_with_something_else_declares_nothing(more: Any) -> None:
+    async def work() -> str:
+        return "Done"
+
+    work.__annotations__["return"] = Literal["Done"] | more
+
+    assert running(work).graph.transitions == {"Work": None}
 
 
 def test_a_declared_state_without_handler_is_a_problem() -> None:
