@@ -19,9 +19,7 @@ class Request:
     Attributes:
         workflow_id: the run it is about, or None.
         writes: whether it needs a transaction.
-        light: whether it is small enough to be committed by the loop's own thread.
         loop: where its result is awaited.
-        future: what awaits it.
         deadline: when to give up waiting for a lock, once one had to be waited for.
         settled: whether it has a result or an error.
     """
@@ -30,10 +28,9 @@ class Request:
         "_args",
         "_call",
         "_error",
+        "_future",
         "_result",
         "deadline",
-        "future",
-        "light",
         "loop",
         "settled",
         "workflow_id",
@@ -46,17 +43,13 @@ class Request:
         *args: object,
         workflow_id: str | None = None,
         writes: bool = True,
-        light: bool = False,
     ) -> None:
         self._call = call
         self._args = args
         self.workflow_id = workflow_id
         self.writes = writes
-        self.light = light
         self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[Any] = (
-            _Shielded(loop=self.loop) if writes else self.loop.create_future()
-        )
+        self._future: asyncio.Future[Any] | None = None
         self.deadline: float | None = None
         self.settled = False
         self._result: object = None
@@ -81,14 +74,27 @@ class Request:
         self._error = error
         self.settled = True
 
+    def result(self) -> Any:
+        """Return the result of a settled call, or raise its error."""
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def future(self) -> asyncio.Future[Any]:
+        """Return what awaits the result; for a request that is not settled."""
+        self._future = (
+            _Shielded(loop=self.loop) if self.writes else self.loop.create_future()
+        )
+        return self._future
+
     def deliver(self) -> None:
         """Give the result to whoever awaits it; called in the request's loop."""
-        if self.future.done():
+        if self._future is None or self._future.done():
             return
         if self._error is not None:
-            self.future.set_exception(self._error)
+            self._future.set_exception(self._error)
         else:
-            self.future.set_result(self._result)
+            self._future.set_result(self._result)
 
 
 class _Shielded(asyncio.Future[Any]):

@@ -92,15 +92,14 @@ class SQLiteCheckpointStore:
                 outcome. Nothing was written.
         """
         if rows:
-            request = Request(
-                Log.append,
-                workflow_id,
-                rows,
-                workflow_id=workflow_id,
-                light=len(rows) == 1 and len(rows[0].payload or b"") < _LIGHT,
-            )
-            self._writer.submit(request)
-            await request.future
+            request = Request(Log.append, workflow_id, rows, workflow_id=workflow_id)
+            light = len(rows) == 1 and len(rows[0].payload or b"") < _LIGHT
+            if light and self._writer.commit_at_once(request):
+                # As every call does, so that cancellation and timers get through.
+                await asyncio.sleep(0)
+                request.result()
+            else:
+                await self._writer.submit(request)
 
     async def load_run(self, workflow_id: str) -> Sequence[CheckpointRow]:
         """Return every row of a log, ascending; nothing for an unknown id."""
@@ -109,9 +108,9 @@ class SQLiteCheckpointStore:
 
     async def clear(self, workflow_id: str) -> None:
         """Forget this run's rows and outcome, and nothing else."""
-        request = Request(Log.clear, workflow_id, workflow_id=workflow_id)
-        self._writer.submit(request)
-        await request.future
+        await self._writer.submit(
+            Request(Log.clear, workflow_id, workflow_id=workflow_id)
+        )
 
     async def finish(
         self, workflow_id: str, rows: Sequence[CheckpointRow], outcome: Outcome
@@ -121,11 +120,9 @@ class SQLiteCheckpointStore:
         Raises:
             RunConflictError: as for `append`. Nothing was written.
         """
-        request = Request(
-            Log.finish, workflow_id, rows, outcome, workflow_id=workflow_id
+        await self._writer.submit(
+            Request(Log.finish, workflow_id, rows, outcome, workflow_id=workflow_id)
         )
-        self._writer.submit(request)
-        await request.future
 
     async def outcome(self, workflow_id: str) -> Outcome | None:
         """Return the outcome, or None for a run that has none (yet)."""
@@ -145,9 +142,9 @@ class SQLiteCheckpointStore:
         """
         if older_than.utcoffset() is None:
             raise ConfigurationError("prune() takes an aware datetime, this is naive")
-        request = Request(Log.prune, older_than.timestamp())
-        self._writer.submit(request)
-        pruned: int = await request.future
+        pruned: int = await self._writer.submit(
+            Request(Log.prune, older_than.timestamp())
+        )
         return pruned
 
     def close(self) -> None:
@@ -193,8 +190,6 @@ class SQLiteCheckpointStore:
         await self.aclose()
 
     async def _read(self, call: Any, *args: str) -> Any:
-        request = Request(
-            call, *args, workflow_id=args[0] if args else None, writes=False
+        return await self._writer.submit(
+            Request(call, *args, workflow_id=args[0] if args else None, writes=False)
         )
-        self._writer.submit(request)
-        return await request.future

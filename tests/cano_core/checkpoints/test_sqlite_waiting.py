@@ -11,6 +11,8 @@ import pytest
 
 from cano_core import (
     CheckpointStoreError,
+    ConfigurationError,
+    RunConflictError,
     SQLiteCheckpointStore,
 )
 from cano_core.checkpoints import _sqlite_log, _sqlite_writer
@@ -210,6 +212,12 @@ def committers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
+@pytest.fixture
+def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_sqlite_writer, "_QUICK", 60)
+    monkeypatch.setattr(_sqlite_writer, "_TRUST", 60)
+
+
 async def append_in_turn(path: Path, *payloads: bytes | None) -> None:
     async with SQLiteCheckpointStore(path) as store:
         for sequence, payload in enumerate(payloads):
@@ -217,32 +225,24 @@ async def append_in_turn(path: Path, *payloads: bytes | None) -> None:
         assert len(await store.load_run("run")) == len(payloads)
 
 
-def pretend_quick(
-    monkeypatch: pytest.MonkeyPatch, *, quick: float, still_quick: float
-) -> None:
-    monkeypatch.setattr(_sqlite_writer, "_QUICK", quick)
-    monkeypatch.setattr(_sqlite_writer, "_STILL_QUICK", still_quick)
-    monkeypatch.setattr(_sqlite_writer, "_SIGHT", 60)
-
-
-def test_a_lone_small_append_is_committed_by_the_loop_where_that_is_quick(
-    path: Path, committers: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("quick_disk")
+def test_what_the_only_task_appends_is_committed_by_the_loop(
+    path: Path, committers: list[str]
 ):
-    pretend_quick(monkeypatch, quick=60, still_quick=60)
-
     asyncio.run(append_in_turn(path, None, b"small", b"x" * 20_000, None))
 
-    # The first one has to open the file.
+    # The first one has to open the file, and the third would take its time.
     assert committers == ["thread", "loop", "thread", "loop"]
 
 
-def test_a_loop_has_the_thread_see_to_the_file_from_time_to_time(
-    path: Path, committers: list[str], monkeypatch: pytest.MonkeyPatch
-):
-    pretend_quick(monkeypatch, quick=60, still_quick=60)
-    monkeypatch.setattr(_sqlite_writer, "_SIGHT", 0)
+@pytest.mark.usefixtures("quick_disk")
+def test_a_loop_with_other_tasks_never_commits(path: Path, committers: list[str]):
+    async def main():
+        other = asyncio.create_task(asyncio.Event().wait())
+        await append_in_turn(path, None, None, None)
+        other.cancel()
 
-    asyncio.run(append_in_turn(path, None, None, None))
+    asyncio.run(main())
 
     assert committers == ["thread"] * 3
 
@@ -250,63 +250,64 @@ def test_a_loop_has_the_thread_see_to_the_file_from_time_to_time(
 def test_no_loop_waits_for_a_slow_disk(
     path: Path, committers: list[str], monkeypatch: pytest.MonkeyPatch
 ):
-    pretend_quick(monkeypatch, quick=0, still_quick=0)
+    monkeypatch.setattr(_sqlite_writer, "_QUICK", 0)
 
     asyncio.run(append_in_turn(path, None, None, None))
 
     assert committers == ["thread"] * 3
 
 
-@pytest.mark.parametrize("company", [False, True], ids=["alone", "in company"])
-def test_a_loop_with_other_tasks_does_not_wait_for_a_disk_of_middling_speed(
-    path: Path,
-    committers: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-    company: bool,
+@pytest.mark.usefixtures("quick_disk")
+def test_the_thread_sees_to_the_file_from_time_to_time(
+    path: Path, committers: list[str], monkeypatch: pytest.MonkeyPatch
 ):
-    pretend_quick(monkeypatch, quick=0, still_quick=60)
+    monkeypatch.setattr(_sqlite_writer, "_TRUST", 0)
 
+    asyncio.run(append_in_turn(path, None, None, None))
+
+    assert committers == ["thread"] * 3
+
+
+@pytest.mark.usefixtures("quick_disk")
+def test_a_loop_never_waits_for_a_busy_file(path: Path, committers: list[str]):
     async def main():
-        other = asyncio.create_task(asyncio.Event().wait()) if company else None
-        await append_in_turn(path, None, None, None)
-        if other is not None:
-            other.cancel()
+        async with SQLiteCheckpointStore(path, busy_timeout=0) as store:
+            await store.append("run", entry(0))
+            with locked(path), pytest.raises(CheckpointStoreError, match="was busy"):
+                await store.append("run", entry(1))
+            await store.append("run", entry(1))
 
     asyncio.run(main())
 
-    assert committers == ["thread"] + 2 * ["thread" if company else "loop"]
+    assert committers == ["thread", "loop"]
 
 
-def test_appends_together_are_left_to_the_thread(
-    path: Path, committers: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("quick_disk")
+def test_a_commit_of_the_loop_gives_the_others_a_turn(
+    path: Path, committers: list[str]
 ):
-    pretend_quick(monkeypatch, quick=60, still_quick=60)
-
     async def main():
+        turns = []
         async with SQLiteCheckpointStore(path) as store:
-            await store.append("a", entry(0))
-            await asyncio.gather(
-                store.append("a", entry(1)), store.append("b", entry(0))
-            )
+            await store.append("run", entry(0))
+            asyncio.get_running_loop().call_soon(turns.append, "turn")
+            await store.append("run", entry(1))
+            return list(turns)
 
-    asyncio.run(main())
+    assert asyncio.run(main()) == ["turn"]
+    assert committers == ["thread", "loop"]
 
-    assert committers == ["thread", "thread"]
 
-
-def test_the_loop_leaves_a_busy_file_to_the_thread(
-    path: Path, committers: list[str], monkeypatch: pytest.MonkeyPatch
-):
-    pretend_quick(monkeypatch, quick=60, still_quick=60)
-
+@pytest.mark.usefixtures("quick_disk")
+def test_what_the_loop_commits_is_refused_like_anything_else(path: Path):
     async def main():
         async with SQLiteCheckpointStore(path) as store:
             await store.append("run", entry(0))
-            with locked(path):
-                waiting = asyncio.create_task(store.append("run", entry(1)))
-                await tried(store)
-            await waiting
+            with pytest.raises(RunConflictError):
+                await store.append("run", entry(0))
+            with pytest.raises(ConfigurationError, match="lone surrogates"):
+                await store.append("\ud800", entry(0))
+            await store.append("run", entry(1))
+            return await store.load_run("run"), await store.list_runs()
 
-    asyncio.run(main())
-
-    assert committers == ["thread", "thread"]
+    assert asyncio.run(main()) == ([entry(0), entry(1)], ["run"])
