@@ -32,7 +32,7 @@ _TRUST = 0.1
 is in its place, and that a loop that had other tasks still has some."""
 
 _FIRST_PAUSE = 0.001
-_LAST_PAUSE = 0.05
+_LAST_PAUSE = 0.01
 """Seconds between two tries to get a lock that another connection holds."""
 
 

@@ -197,6 +197,20 @@ def test_a_loop_that_is_gone_keeps_nobody_from_an_answer(path: Path):
 # Who commits
 
 
+def test_nothing_is_handed_over_before_a_turn_of_the_loop_is_over(path: Path):
+    """So that all who append in one turn share a commit."""
+
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            append = store.append("run", entry(0))
+            append.send(None)  # what a loop does with the first step of a task
+            threads = [each.name for each in threading.enumerate()]
+            append.close()
+            return threads
+
+    assert "cano-checkpoints" not in asyncio.run(main())
+
+
 @pytest.fixture
 def committers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The thread of every commit, in order."""
@@ -280,6 +294,21 @@ def test_a_loop_never_waits_for_a_busy_file(path: Path, committers: list[str]):
     asyncio.run(main())
 
     assert committers == ["thread", "loop"]
+
+
+@pytest.mark.usefixtures("quick_disk")
+def test_a_loop_never_waits_for_the_thread(path: Path, committers: list[str]):
+    async def main():
+        async with SQLiteCheckpointStore(path) as store:
+            await store.append("run", entry(0))
+            at_work = store._writer._file_lock
+            at_work.acquire()
+            asyncio.get_running_loop().call_soon(at_work.release)
+            await store.append("run", entry(1))
+
+    asyncio.run(main())
+
+    assert committers == ["thread", "thread"]
 
 
 @pytest.mark.usefixtures("quick_disk")
