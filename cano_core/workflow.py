@@ -71,7 +71,7 @@ class Workflow:
         version: int = 0,
         accepts_versions: Collection[int] = (),
         data: Any = None,
-        store_timeout: float | None = 30.0,
+        store_timeout: float | None = 60.0,
     ) -> None:
         if checkpoint_store is not None:
             check_store(checkpoint_store)
