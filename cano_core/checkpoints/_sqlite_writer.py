@@ -89,7 +89,8 @@ class Writer:
         Returns:
             Whether it is settled; if not, nothing was written.
         """
-        if not self._file_lock.acquire(blocking=False):
+        # Where something was called in this turn of the loop, it has other tasks.
+        if request.loop in self._made or not self._file_lock.acquire(blocking=False):
             return False
         try:
             file = self._file
