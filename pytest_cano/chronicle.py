@@ -25,13 +25,20 @@ def life_story(life: Life, result: LifeResult) -> LifeStory:
     """Tell one life."""
     return LifeStory(
         number=life.number,
-        ended="crashed" if life.crashed else _ENDINGS[result.outcome],
+        ended=_ending(life, result),
         path=tuple(_paths(life)),
         crashed_at=life.crashed_at,
-        failure="" if life.crashed else result.failure,
+        failure="" if life.crashed else life.runaway or result.failure,
         notes=tuple(life.notes),
         extra=life.extra,
+        runaway=life.runaway,
     )
+
+
+def _ending(life: Life, result: LifeResult) -> Ending:
+    if life.crashed:
+        return "crashed"
+    return "failed" if life.runaway else _ENDINGS[result.outcome]
 
 
 def story(
@@ -108,7 +115,7 @@ def _paths(life: Life) -> Iterator[str]:
     alone = len(life.world.book.records) == 1
     for run, steps in sorted(life.paths.items()):
         text = _path(steps)
-        yield text if alone else f"{run}: {text}"
+        yield text if alone else f"run {run}: {text}"
 
 
 def _path(steps: Sequence[str]) -> str:

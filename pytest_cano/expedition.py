@@ -62,16 +62,18 @@ class Expedition:
         """Live through a schedule, and judge it.
 
         After the last crash there is one undisturbed life, or two if the first does
-        not end what the baseline ended. A program that has done everything is then
-        started once more, where its stores must know that there is nothing to do.
+        not end what the baseline ended, and did not run away. A program that has
+        done everything is then started once more, where its stores must know that
+        there is nothing to do.
         """
         self._schedule = schedule
         for fault in schedule.faults:
-            if not self.live(fault).crashed:
-                self._unreached = fault.point
+            life = self.live(fault)
+            if not life.crashed:
+                # What runs away is stuck, whatever was planned for later.
+                self._unreached = None if life.runaway else fault.point
                 return self._trial(schedule, baseline)
-        self.live()
-        if any(_unfinished(baseline, self._world)):
+        if not self.live().runaway and any(_unfinished(baseline, self._world)):
             self.live()
         trial = self._trial(schedule, baseline)
         if trial.findings or not self._world.book.restartable():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import final
 
@@ -92,4 +93,6 @@ class Explorer:
         world = self._new_world()
         world.ignored = self._ignored
         world.book.expected = self._expected
+        if self._baseline is not None:
+            world.usual_entries = Counter(run.state for run in self._baseline.task_runs)
         return world

@@ -142,6 +142,7 @@ class TaskEdges:
         if context.attempt == 1:
             if record.workflow_id is None:
                 life.went(record.run, self._state)
+            life.entered(self._state)
             life.reached(frame.point("start"))
             frame.runs.append("crashed")
         token = FRAME.set(frame)

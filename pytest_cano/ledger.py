@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar, cast, final
 
 from .effects import Effect, count_effects
@@ -9,6 +10,7 @@ from .frames import FRAME, location
 
 if TYPE_CHECKING:
     from .life import Life
+    from .spy import KeyFunction
 
 T = TypeVar("T")
 
@@ -46,20 +48,33 @@ class EffectLedger:
         self._life.require_alive(identity)
         return self._record(name, identity, key)
 
-    def spy(self, target: T, *, key: str = "idempotency_key") -> T:
+    def spy(
+        self,
+        target: T,
+        *,
+        key: str | KeyFunction = "idempotency_key",
+        ignore: str | Sequence[str] = (),
+    ) -> T:
         """Return a stand-in that records every call of a public method as an effect.
 
         A call is recorded after it has returned (or was awaited). One that raises
         is no effect, nor is ``setup()``, ``teardown()``, ``health()``, ``close()``
         or ``aclose()`` without arguments, which belong to every start of a process.
+        Parts of a client are spied on as well: ``client.charges.create(5)`` is the
+        effect ``charges.create(5)``. Mocks may be spied on.
 
         Args:
             target: the fake or client to pass calls on to.
-            key: the parameter that holds the idempotency key, if a method has it.
+            key: the parameter that holds the idempotency key, if a method has it; or
+                a function that is given name, positional and keyword arguments of a
+                call (a tuple and a dict) and returns its key, or None.
+            ignore: names of methods that only read (fnmatch patterns): their calls
+                are passed on and are no effects.
         """
-        from .spy import spy
+        from .spy import Watch, spy
 
-        return cast(T, spy(target, self._life, self._record, key))
+        names = (ignore,) if isinstance(ignore, str) else tuple(ignore)
+        return cast(T, spy(target, Watch(self._life, self._record, key, names)))
 
     def count(self, name: str) -> int:
         """Return how often effects of that name happened, in all lives."""

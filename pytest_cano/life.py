@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,6 +19,11 @@ HERE: ContextVar[Life | None] = ContextVar("cano_life", default=None)
 """The life that the running code belongs to, where `Life.here` has said it."""
 
 MOST_NOTES = 20
+
+RUNAWAY_FACTOR = 20
+RUNAWAY_MARGIN = 200
+"""A life runs away that enters a state more often than the undisturbed run by both:
+no clock says so, so that the same life always ends in the same place."""
 
 
 class SimulatedCrash(BaseException):
@@ -41,6 +47,7 @@ class Life:
         number: from 1.
         fault: the fault planned for it, or None.
         crashed_at: where it crashed, or None.
+        runaway: why it was ended as running away, or empty.
         over: whether it has ended, by a crash or otherwise.
         extra: whether it is the extra start of a finished program.
         notes: what leftover code tried after its end, and the like.
@@ -56,6 +63,7 @@ class Life:
         self.number = number
         self.fault = fault
         self.crashed_at: CrashPoint | None = None
+        self.runaway = ""
         self.over = False
         self.extra = False
         self.notes: list[str] = []
@@ -66,6 +74,7 @@ class Life:
         self.paths: dict[int, list[str]] = {}
         self.storeless_runs = 0
         self._points: dict[CrashPoint, None] = {}
+        self._entries: Counter[str] = Counter()
         self._watchers: list[Callable[[], object]] = []
 
     @property
@@ -102,6 +111,30 @@ class Life:
             watcher()
         raise self.crash()
 
+    def entered(self, state: str) -> None:
+        """Count the entry of a state, and end a life that runs away in a loop.
+
+        Raises:
+            SimulatedCrash: the life ends here, or ended before.
+        """
+        with self.world.lock:
+            self.go_on()
+            self._entries[state] += 1
+            usual_entries = self.world.usual_entries
+            if usual_entries is None:
+                return
+            entries, usual = self._entries[state], usual_entries.get(state, 0)
+            if entries <= RUNAWAY_FACTOR * usual + RUNAWAY_MARGIN:
+                return
+            self.runaway = (
+                f"{state} was entered {entries} times, {usual} in the undisturbed run"
+            )
+            self.over = True
+            watchers = list(self._watchers)
+        for watcher in watchers:
+            watcher()
+        raise self.crash()
+
     def go_on(self) -> None:
         """Go on only if the life does; what was under way at its end is no offence.
 
@@ -131,6 +164,8 @@ class Life:
                 f"life {self.number} crashed at {self.crashed_at}: "
                 f"{self.crashed_at.phrase}"
             )
+        if self.runaway:
+            return SimulatedCrash(f"life {self.number} ran away: {self.runaway}")
         return SimulatedCrash(
             f"life {self.number} is over: a store, a ledger or a run that was kept "
             "from it can't be used in a later life"
@@ -174,7 +209,7 @@ class Life:
         self.paths.setdefault(run, []).extend(steps)
 
     def on_crash(self, callback: Callable[[], object]) -> Callable[[], None]:
-        """Call this, in the thread that crashes, once the life has crashed.
+        """Call this, in the thread that crashes, once the life crashed or ran away.
 
         Returns:
             What takes it back.

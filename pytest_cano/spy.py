@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Final, Protocol, TypeAlias, final
 
 from .life import Life
+from .services import is_about_the_mock, is_service
+
+KeyFunction: TypeAlias = Callable[[str, tuple[Any, ...], dict[str, Any]], object]
+"""Given name, positional and keyword arguments of a call: its key, or None."""
 
 
 class Record(Protocol):
@@ -26,21 +32,48 @@ _SPECIAL: Final = (
 )
 
 
-def spy(target: object, life: Life, record: Record, key: str) -> Spy:
+@final
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a spy does with the calls it sees.
+
+    Attributes:
+        life: whose ledger the spy belongs to.
+        record: records an effect.
+        key: the parameter that holds the idempotency key, or what finds it.
+        ignore: names (fnmatch patterns) whose calls are no effects.
+    """
+
+    life: Life
+    record: Record
+    key: str | KeyFunction
+    ignore: tuple[str, ...] = ()
+
+    def ignores(self, name: str) -> bool:
+        """Say whether calls of that name are no effects."""
+        last = name.rpartition(".")[2]
+        return any(
+            fnmatchcase(name, pattern) or fnmatchcase(last, pattern)
+            for pattern in self.ignore
+        )
+
+
+def spy(target: object, watch: Watch, name: str = "") -> Spy:
     """Return a stand-in for an object.
 
     Args:
         target: what is stood in for.
-        life: whose ledger this belongs to.
-        record: records an effect.
-        key: the parameter that holds the idempotency key.
+        watch: what becomes of its calls.
+        name: what it is called from where the spying began: ``charges``.
     """
     # Python looks for these in the class only.
-    special = {
-        name: _forwarded(name) for name in _SPECIAL if hasattr(type(target), name)
+    special: dict[str, Any] = {
+        each: _forwarded(each) for each in _SPECIAL if hasattr(type(target), each)
     }
+    if callable(target):
+        special["__call__"] = _call
     kind: type[Spy] = type("Spy", (Spy,), {"__slots__": (), **special})
-    return kind(target, life, record, key)
+    return kind(target, watch, name)
 
 
 def _forwarded(name: str) -> Callable[..., Any]:
@@ -52,22 +85,33 @@ def _forwarded(name: str) -> Callable[..., Any]:
 
 
 class Spy:
-    """Passes everything on to its target, and records the calls of public methods."""
+    """Passes everything on to its target, and records the calls of public methods.
 
-    __slots__ = ("_cano_key", "_cano_life", "_cano_record", "_cano_target")
+    What has methods of its own below it is spied on as well: ``client.charges.create``
+    is an effect of that name.
+    """
 
-    def __init__(self, target: object, life: Life, record: Record, key: str) -> None:
-        set_own = super().__setattr__
-        set_own("_cano_target", target)
-        set_own("_cano_life", life)
-        set_own("_cano_record", record)
-        set_own("_cano_key", key)
+    __slots__ = ("_cano_name", "_cano_target", "_cano_watch")
+
+    def __init__(self, target: object, watch: Watch, name: str) -> None:
+        object.__setattr__(self, "_cano_target", target)
+        object.__setattr__(self, "_cano_watch", watch)
+        object.__setattr__(self, "_cano_name", name)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The target's, so that it stays an instance of what it was."""
+        return self._cano_target.__class__  # type: ignore[no-any-return]
 
     def __getattr__(self, name: str) -> Any:
-        value = getattr(self._cano_target, name)
-        if name.startswith("_") or not callable(value):
+        target = self._cano_target
+        value = getattr(target, name)
+        if name.startswith("_") or is_about_the_mock(target, name):
             return value
-        return self._cano_spied(name, value)
+        if not callable(value) and not is_service(value):
+            return value
+        prefix = self._cano_name
+        return spy(value, self._cano_watch, f"{prefix}.{name}" if prefix else name)
 
     def __setattr__(self, name: str, value: object) -> None:
         setattr(self._cano_target, name, value)
@@ -75,45 +119,62 @@ class Spy:
     def __delattr__(self, name: str) -> None:
         delattr(self._cano_target, name)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the target itself, and record that."""
-        target = self._cano_target
-        name = getattr(target, "__name__", type(target).__name__)
-        return self._cano_spied(name, target)(*args, **kwargs)
+    def __eq__(self, other: object) -> bool:
+        if type(other).__mro__[1:2] == (Spy,):
+            other = other._cano_target  # type: ignore[attr-defined]
+        return bool(self._cano_target == other)
 
-    def _cano_spied(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-        life, record = self._cano_life, self._cano_record
+    def __hash__(self) -> int:
+        return hash(self._cano_target)
 
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if name in LIFECYCLE and not args and not kwargs:
-                return method()
-            key, positional, named = _apart(method, args, kwargs, self._cano_key)
-            identity = life.describer.call(name, positional, named)
-            life.require_alive(identity)
-            result = method(*args, **kwargs)
-            if inspect.isawaitable(result):
-                return finished(result, identity, key)
-            record(name, identity, key)
-            return result
+    def __repr__(self) -> str:
+        return repr(self._cano_target)
 
-        async def finished(
-            awaitable: Awaitable[Any], identity: str, key: object
-        ) -> Any:
-            result = await awaitable
-            record(name, identity, key)
-            return result
+    def __str__(self) -> str:
+        return str(self._cano_target)
 
-        return call
+    def __dir__(self) -> list[str]:
+        return dir(self._cano_target)
+
+
+def _call(self: Spy, *args: Any, **kwargs: Any) -> Any:
+    """Call the target, and record that."""
+    target, watch = self._cano_target, self._cano_watch
+    name = self._cano_name or getattr(target, "__name__", type(target).__name__)
+    if watch.ignores(name):
+        return target(*args, **kwargs)
+    if name.rpartition(".")[2] in LIFECYCLE and not args and not kwargs:
+        return target()
+    key, positional, named = _apart(name, target, args, kwargs, watch.key)
+    identity = watch.life.describer.call(name, positional, named)
+    watch.life.require_alive(identity)
+    result = target(*args, **kwargs)
+    if inspect.isawaitable(result):
+        return _finished(result, watch, name, identity, key)
+    watch.record(name, identity, key)
+    return result
+
+
+async def _finished(
+    awaitable: Awaitable[Any], watch: Watch, name: str, identity: str, key: object
+) -> Any:
+    result = await awaitable
+    watch.record(name, identity, key)
+    return result
 
 
 def _apart(
+    name: str,
     method: Callable[..., Any],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
-    key: str,
+    key: str | KeyFunction,
 ) -> tuple[object, list[Any], dict[str, Any]]:
     """Take the idempotency key out of a call, wherever it stands."""
     positional, named = list(args), dict(kwargs)
+    if not isinstance(key, str):
+        # Where in the arguments it stands is not known, so they stay as they are.
+        return key(name, tuple(args), dict(kwargs)), positional, named
     if key in named:
         return named.pop(key), positional, named
     try:

@@ -71,6 +71,7 @@ class LifeStory:
         failure: text of the program's failure, the line that names it last.
         notes: what leftover code tried after the life's end, and the like.
         extra: whether this is the extra start of a finished program.
+        runaway: why it was ended as running away, if it was.
     """
 
     number: int
@@ -80,6 +81,7 @@ class LifeStory:
     failure: str = ""
     notes: tuple[str, ...] = ()
     extra: bool = False
+    runaway: str = ""
 
     @property
     def reason(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar, final
@@ -41,6 +41,7 @@ class World:
         lock: held while an effect or a crash point is recorded, in any thread.
         ignored: effect names (fnmatch patterns) that are no crash points and are not
             judged.
+        usual_entries: how often the undisturbed run enters each state, once known.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class World:
         self.workflow_id = workflow_id
         self.root = root or Path.cwd()
         self.ignored = ignored
+        self.usual_entries: Mapping[str, int] | None = None
         self.effects: list[Effect] = []
         self.book = RunBook(disk)
         self.lives: list[Life] = []

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
 from ..story import Finding, RunStory, Story, Verdict
+
+_LOOPS: Final = (
+    "what ends a loop must be in run.data, for a new life starts with empty memory"
+)
 
 
 @final
 class Stuck:
-    """What the undisturbed program finished must be finished after a restart."""
+    """What the undisturbed program finished must be finished after a restart.
+
+    A life that ran away would never have ended, whatever it has done by then.
+    """
 
     def judge(self, baseline: Story, story: Story) -> Finding | None:
         """Judge a story."""
+        for life in story.lives:
+            if life.runaway:
+                return Finding(
+                    Verdict.STUCK,
+                    life.runaway,
+                    (f"life {life.number} was ended there: {_LOOPS}",),
+                )
         unfinished = [
             run
             for number, run in baseline.runs.items()

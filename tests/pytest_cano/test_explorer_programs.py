@@ -288,3 +288,70 @@ def test_work_that_is_lost_is_found(search):
     found = search(program)
 
     assert found.failures() == {"Process@start": "LOST"}
+
+
+async def looping(world: WorldView) -> None:
+    """Leave the loop by what is kept in memory only."""
+    charged: list[int] = []
+
+    async def charge() -> str:
+        charged.append(1)
+        return "Ship"
+
+    async def ship() -> str:
+        return "Done" if charged else "Ship"
+
+    workflow = (
+        Workflow(checkpoint_store=world.store)
+        .register("Charge", charge, config=ONCE)
+        .register("Ship", ship, config=ONCE)
+        .add_exit_state("Done")
+    )
+    await workflow.start_or_resume("Charge", workflow_id=world.workflow_id)
+
+
+def test_a_loop_that_never_ends_after_a_restart_is_stuck(search):
+    trial = search(looping).run("Ship@start")
+
+    assert trial.verdict is Verdict.STUCK
+    assert trial.findings[0].message == (
+        "Ship was entered 221 times, 1 in the undisturbed run"
+    )
+    # Another undisturbed life would run away as well.
+    assert [life.ended for life in trial.story.lives] == ["crashed", "failed"]
+
+
+def test_a_crash_planned_for_a_life_that_runs_away_is_stuck_too(search):
+    trial = search(looping).run("Ship@start > Done@cleared")
+
+    assert trial.verdict is Verdict.STUCK
+
+
+def test_a_loop_that_is_as_long_undisturbed_does_not_run_away(search):
+    async def program(world: WorldView) -> None:
+        async def step(run: RunContext) -> str:
+            return "Step" if run.visit < 300 else "Done"
+
+        workflow = (
+            Workflow(checkpoint_store=world.store)
+            .register("Step", step, config=ONCE)
+            .add_exit_state("Done")
+        )
+        await workflow.start_or_resume("Step", workflow_id=world.workflow_id)
+
+    assert search(program).run("Step@start").verdict is Verdict.PASS
+
+
+def test_a_loop_without_a_store_runs_away_too(search):
+    lives = itertools.count()
+
+    async def program(world: WorldView) -> None:
+        first = next(lives) < 3
+
+        async def step(run: RunContext) -> str:
+            return "Done" if first else "Step"
+
+        workflow = Workflow().register("Step", step, config=ONCE).add_exit_state("Done")
+        await workflow.orchestrate("Step")
+
+    assert search(program).run("Step@start").verdict is Verdict.STUCK
