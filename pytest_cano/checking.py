@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +40,9 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Report:
-    """What `check` found; ``str()`` of it is the whole text.
+    """What `check` found; ``str()`` and ``repr()`` of it are the whole text.
 
     Attributes:
         summary: every schedule with its verdict.
@@ -65,28 +65,33 @@ class Report:
     def __str__(self) -> str:
         return "\n\n\n".join((*self.failures, summary_text([self.summary])))
 
+    def __repr__(self) -> str:
+        return str(self)
+
 
 def check(
     program: ProgramFunction,
     *,
-    crash: str = "all",
+    crash: str | Sequence[str] = "all",
     directory: Path | str | None = None,
     workflow_id: str = "cano-check",
     store: str | Callable[[Path], CheckpointStore] = "sqlite",
     ignore_effects: tuple[str, ...] = (),
+    called: str = "check",
 ) -> Report:
     """Crash a program at every selected moment, restart it, and judge it.
 
     Args:
         program: a sync or async function of one argument, called once per life with
             a `WorldView`. What it returns is an observation, unless it is None.
-        crash: selectors, as for ``--cano-crash``.
+        crash: selectors, as for ``--cano-crash``; one text or several.
         directory: where disks are made, and those of failures left; a temporary
             directory, which is removed, unless given.
         workflow_id: what ``world.workflow_id`` is.
         store: what ``world.store`` is: ``sqlite``, ``memory``, or a function that
             opens a store in a directory.
         ignore_effects: names of effects (fnmatch patterns) that are not judged.
+        called: what reports call this function.
 
     Returns:
         What was found; look at ``passed``, or print it.
@@ -96,7 +101,7 @@ def check(
             selects.
         Exception: whatever the program raises undisturbed.
     """
-    selectors = parse_selectors(crash)
+    selectors = parse_selectors(_selectors(crash))
     started = FunctionProgram(program, _opener(store))
 
     def explore() -> Report:
@@ -107,7 +112,7 @@ def check(
                 selectors=selectors,
                 ignore_effects=ignore_effects,
             )
-            return _explore(explorer, started)
+            return _explore(explorer, started, called)
 
     return _in_thread(explore) if _loop_is_running() else explore()
 
@@ -119,6 +124,7 @@ def assert_resumes_to_same_exit(program: ProgramFunction, **options: Any) -> Non
         AssertionError: it does not; the message is the whole report.
     """
     __tracebackhide__ = True
+    options.setdefault("called", "assert_resumes_to_same_exit")
     report = check(program, **options)
     if not report.passed:
         raise AssertionError(str(report))
@@ -169,7 +175,21 @@ class FunctionProgram:
         return LifeResult("passed")
 
 
-def _explore(explorer: Explorer, program: FunctionProgram) -> Report:
+def _selectors(crash: object) -> str:
+    texts = (crash,) if isinstance(crash, str) else crash
+    if (
+        isinstance(texts, Sequence)
+        and texts
+        and all(isinstance(text, str) for text in texts)
+    ):
+        return ",".join(texts)
+    raise SelectorError(
+        f"crash={crash!r} selects nothing: give a text such as 'all' or "
+        "'Process@end', or a list of such texts"
+    )
+
+
+def _explore(explorer: Explorer, program: FunctionProgram, called: str) -> Report:
     began, name = time.perf_counter(), program.name
     baseline = explorer.record()
     if program.error is not None:
@@ -194,7 +214,7 @@ def _explore(explorer: Explorer, program: FunctionProgram) -> Report:
         verdicts[str(schedule)] = trial.verdict.value
         if trial.verdict is not Verdict.PASS:
             heading = f" {title(name, schedule)} ".center(70, "_")
-            again = f"cano.check({name}, crash={str(schedule)!r})"
+            again = f"{called}({name}, crash={str(schedule)!r})"
             failures.append(f"{heading}\n{failure_text(trial, again=again)}")
     seconds = time.perf_counter() - began
     summary = Summary(name, points, verdicts, seconds, plan.limits)

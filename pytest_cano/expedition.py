@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import final
 
 from .chronicle import life_story, story
-from .hints import hints
+from .hints import found_in_place, hints
 from .injection import injected
 from .life import Life
 from .oracles import judge
@@ -41,6 +41,8 @@ class Expedition:
         life.extra = extra
         with injected(life):
             result = self._program.live(life)
+        if self._schedule is None:
+            self._hints += found_in_place(life)
         self._world.book.forget_unwritten()
         self._lives.append(life_story(life, result))
         if self._schedule is not None and not self._hints:

@@ -7,7 +7,7 @@ test there is one world for the test, on its `tmp_path`, and nothing is injected
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -61,7 +61,7 @@ class Handle:
         self,
         program: ProgramFunction,
         *,
-        crash: str = "all",
+        crash: str | Sequence[str] = "all",
         store: str | None = None,
         ignore_effects: tuple[str, ...] = (),
     ) -> Report:
@@ -70,7 +70,7 @@ class Handle:
         Args:
             program: a sync or async function, called once per life with a world that
                 has ``store``, ``ledger``, ``disk`` and ``workflow_id``.
-            crash: selectors, as for ``--cano-crash``.
+            crash: selectors, as for ``--cano-crash``; one text or several.
             store: the backend; this test's (its first) unless said otherwise.
             ignore_effects: names or patterns of effects that may differ, beside
                 those of the ini file.
@@ -88,6 +88,7 @@ class Handle:
             workflow_id=self._view.workflow_id,
             store=store_factory(request.node, store or _backend(request)),
             ignore_effects=(*settings.ignore_effects, *ignore_effects),
+            called="cano.check",
         )
 
 

@@ -29,6 +29,17 @@ def hints(life: Life, result: LifeResult) -> Iterator[str]:
                     yield _elsewhere(new, old)
 
 
+def found_in_place(life: Life) -> Iterator[str]:
+    """Say which runs an undisturbed life found in a store that should be empty."""
+    for record in life.world.book.records.values():
+        if record.log.found:
+            yield (
+                f"run {record.workflow_id!r} was already {record.log.found} when its "
+                "disk was new: the store is not on cano_disk (or tmp_path), so it "
+                "outlives the test"
+            )
+
+
 def _wrong_calls(life: Life, result: LifeResult) -> Iterator[str]:
     for error, what in (
         ("RunExistsError", "began the run anew instead of resuming it"),

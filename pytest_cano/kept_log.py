@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Literal, final
 
 from cano_core.checkpoints.row import CheckpointRow, Outcome, RowKind
 
@@ -42,6 +42,8 @@ class KeptLog:
             start, the present one last.
         outcome: what `finish` left, or None.
         exit: label of the exit state, once the log was let go of there.
+        found: whether the run was there before anything was written under our eyes:
+            ``begun``, ``finished`` or empty.
         forgotten: whether the program itself made the store forget the outcome.
         loads: logs that were read back otherwise than written.
         visits: entries of each label in the log.
@@ -53,6 +55,7 @@ class KeptLog:
         self.logs: list[list[CheckpointRow]] = []
         self.outcome: Outcome | None = None
         self.exit: str | None = None
+        self.found: Literal["", "begun", "finished"] = ""
         self.forgotten = False
         self.loads: list[Load] = []
         self.visits: Counter[str] = Counter()
@@ -130,12 +133,16 @@ class KeptLog:
         if self.begun:
             load = Load(life, expected, given, finished=self.exit is not None)
             self.loads.append(load)
+        else:
+            self.found = "begun"
         self._begin(list(given))
         self._count(given)
         return load
 
     def told(self, outcome: Outcome | None) -> None:
         """The store has given this outcome."""
+        if outcome is not None and not self.begun and not self._doubts:
+            self.found = "finished"
         for doubt in self._doubts:
             if outcome is not None and outcome == doubt.outcome:
                 self.finished(doubt.rows, outcome)

@@ -45,8 +45,8 @@ def _difference(load: Load) -> str:
     if not load.found:
         return (
             f"life {load.life} found no rows, {len(load.expected)} had been appended: "
-            "what keeps the log did not survive (a store in memory, or a teardown "
-            "that removes it?)"
+            "what keeps the log did not survive (a store in memory, or a setup or "
+            "teardown that removes it?)"
         )
     for expected, found in zip(load.expected, load.found, strict=False):
         if expected != found:

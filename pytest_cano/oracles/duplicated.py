@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import final
 
-from ..effects import count_effects
+from ..effects import Effect, count_effects
 from ..story import Finding, Story, Verdict
 from .wording import AGAIN, times
+
+LONGEST_KEY = 12
 
 
 @final
@@ -15,8 +17,9 @@ class Duplicated:
     """The outside world must not be changed more often because of a crash.
 
     An effect's count is its distinct keys and its calls without a key. In the extra
-    start of a finished program only effects of tasks are judged, for what the
-    program's own body does there is part of looking at the result.
+    start of a finished program only effects of tasks are judged: any start of a
+    program does what its body does after the run, and in a test that is looking at
+    the result.
     """
 
     def judge(self, baseline: Story, story: Story) -> Finding | None:
@@ -32,16 +35,61 @@ def _too_often(baseline: Story, story: Story) -> Iterator[str]:
     of_tasks = {effect.identity for effect in earlier if effect.point is not None}
     for identity, count in seen.items():
         if count > usual.get(identity, 0):
+            calls = [effect for effect in earlier if effect.identity == identity]
+            same_key = _under_the_same_key(calls[-1], earlier)
+            if same_key and not usual.get(identity, 0):
+                yield same_key
+                continue
             yield (
                 f"{identity} happened {times(count)}, {usual.get(identity, 0)} in the "
                 "undisturbed run"
             )
-            if identity not in of_tasks:
+            if identity in of_tasks:
+                yield from _about_keys(calls)
+            else:
                 yield (
                     f"{identity} is done outside of every task, so by every start of "
                     "the program; what only prepares a test is better done without "
                     "the ledger, or named in cano_ignore_effects"
                 )
+
+
+def _under_the_same_key(effect: Effect, effects: Sequence[Effect]) -> str:
+    """Say so if one key was given to calls with different arguments."""
+    if effect.key is None:
+        return ""
+    calls = {
+        each.identity: each.life
+        for each in reversed(effects)
+        if (each.name, each.key) == (effect.name, effect.key)
+    }
+    if len(calls) == 1:
+        return ""
+    lives = ", ".join(
+        f"{identity} in life {life}" for identity, life in reversed(calls.items())
+    )
+    return f"same key {_short(effect.key)}, other arguments: {lives}"
+
+
+def _about_keys(calls: Sequence[Effect]) -> Iterator[str]:
+    """Say what the keys, or their absence, have to do with it."""
+    lives: dict[str, int] = {}
+    for call in calls:
+        if call.key is not None:
+            lives.setdefault(call.key, call.life)
+    if len(lives) > 1:
+        keys = ", ".join(f"{_short(key)} in life {life}" for key, life in lives.items())
+        yield f"its key differed: {keys}"
+    elif len(calls) > 1 and not lives:
+        yield "no call had a key; hand it key=run.idempotency_key"
+        yield (
+            f"if it only reads: spy(..., ignore={calls[0].name!r}), or name it in "
+            "cano_ignore_effects"
+        )
+
+
+def _short(key: str) -> str:
+    return repr(key if len(key) <= LONGEST_KEY else f"{key[:LONGEST_KEY]}…")
 
 
 def _in_extra_start(story: Story) -> Iterator[str]:

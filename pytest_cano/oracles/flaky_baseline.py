@@ -7,6 +7,7 @@ from typing import TypeVar, final
 
 from ..effects import count_effects
 from ..story import Finding, Story, Verdict
+from .wording import times
 
 K = TypeVar("K")
 
@@ -24,6 +25,13 @@ class FlakyBaseline:
 
 
 def _differences(first: Story, second: Story) -> Iterator[str]:
+    compared = [*_compared(first, second)]
+    if compared:
+        yield from dict.fromkeys((*first.hints, *second.hints))
+    yield from compared
+
+
+def _compared(first: Story, second: Story) -> Iterator[str]:
     if second.judged.ended != first.judged.ended:
         reason = f": {second.judged.reason}" if second.judged.failure else ""
         yield (
@@ -55,7 +63,7 @@ def _counts(first: Story, second: Story) -> Iterator[str]:
     for identity in dict.fromkeys((*usual, *seen)):
         before, after = usual.get(identity, 0), seen.get(identity, 0)
         if before != after:
-            yield f"{identity} happened {before} times first, then {after} times"
+            yield f"{identity} happened {times(before)} first, then {times(after)}"
 
 
 def _values(

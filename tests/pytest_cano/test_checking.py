@@ -55,6 +55,9 @@ def test_a_faulty_program_is_reported_in_full():
     assert report.failures[1] == (
         "________________________ faulty [Process@end] ________________________\n"
         "DUPLICATED  charge('order-1', 42) happened 2 times, 1 in the undisturbed run\n"
+        "            no call had a key; hand it key=run.idempotency_key\n"
+        "            if it only reads: spy(..., ignore='charge'), or name it in "
+        "cano_ignore_effects\n"
         "\n"
         "  life 1   Start > Process  crashed at end: the task had returned, nothing "
         "was recorded\n"
@@ -63,7 +66,7 @@ def test_a_faulty_program_is_reported_in_full():
         "  effect                  undisturbed  this run\n"
         f"  charge('order-1', 42)             1         2   {path}:{line} in charge\n"
         "\n"
-        "  again   cano.check(faulty, crash='Process@end')"
+        "  again   check(faulty, crash='Process@end')"
     )
     assert str(report).startswith(report.failures[0])
     assert "faulty  1/3 crash points of 7" in str(report)
@@ -222,7 +225,7 @@ def test_two_undisturbed_runs_that_differ_are_told():
     assert not report.passed
     assert report.verdicts == {}
     assert str(report).startswith(
-        "FLAKY_BASELINE  charge(0) happened 1 times first, then 0 times\n"
+        "FLAKY_BASELINE  charge(0) happened 1 time first, then 0 times\n"
     )
     assert "cano.normalise(fn)" in str(report)
     assert "program  FLAKY_BASELINE, not crashed" in str(report)
@@ -353,3 +356,31 @@ def test_a_life_is_not_lived_by_a_plain_run(tmp_path):
     assert isinstance(life, Life)
     assert life.points == ()
     assert [effect.identity for effect in life.world.effects] == ["charge(42)"]
+
+
+def test_the_repr_of_a_report_is_its_text():
+    report = check(faulty)
+
+    assert not report.passed
+    assert repr(report) == str(report)
+
+
+@pytest.mark.parametrize("crash", [None, [], 5, ["Process@end", None]])
+def test_what_can_be_no_selector_is_refused(crash):
+    with pytest.raises(SelectorError, match="give a text such as 'all'"):
+        check(faulty, crash=crash)
+
+
+def test_selectors_may_be_a_list():
+    report = check(faulty, crash=["Process@start", "Process@end"])
+
+    assert list(report.verdicts) == ["Process@start", "Process@end"]
+
+
+@pytest.mark.parametrize(
+    ("options", "called"), [({}, "check"), ({"called": "cano.check"}, "cano.check")]
+)
+def test_the_way_to_run_it_again_is_the_one_that_was_gone(options, called):
+    report = check(faulty, **options)
+
+    assert f"again   {called}(faulty, crash=" in str(report)

@@ -238,7 +238,7 @@ def test_a_program_with_random_arguments_is_flaky(search):
 
     assert found.flaky is not None
     assert found.flaky.verdict is Verdict.FLAKY_BASELINE
-    assert "happened 1 times first, then 0 times" in found.flaky.message
+    assert "happened 1 time first, then 0 times" in found.flaky.message
 
 
 def test_what_is_normalised_is_not_flaky(search):

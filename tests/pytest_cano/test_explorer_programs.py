@@ -149,8 +149,8 @@ def test_two_runs_one_after_the_other_have_ordinals(search):
     assert found.failures() == {}
     assert found.run("Done@cleared").story.hints == ()
     assert found.run("2:Process@end").story.lives[0].path == (
-        "1: Start > Process > Done",
-        "2: Start > Process",
+        "run 1: Start > Process > Done",
+        "run 2: Start > Process",
     )
 
 

@@ -1,5 +1,6 @@
 """Real workflows on stores that forget, lose, rewrite or are elsewhere."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from programs import (
 )
 from pytest_cano.story import Verdict
 from pytest_cano.view import WorldView
+from search import Search
 
 
 def test_a_store_that_forgets_has_recorded_and_can_not_pass_cleared(search):
@@ -181,3 +183,38 @@ def test_a_finish_that_fails_and_is_durable_all_the_same_is_no_bad_log(search):
 
     assert found.baseline.runs[1].exit == "Done"
     assert found.run("Process@end").verdict is Verdict.PASS
+
+
+def outside(path: Path) -> Any:
+    """A program whose store is in one place whatever its disk is."""
+
+    async def program(world: WorldView) -> None:
+        with SQLiteCheckpointStore(path) as store:
+            workflow = shop(world, store=store)
+            await workflow.start_or_resume("Start", workflow_id="order-1")
+
+    return program
+
+
+def test_a_store_that_outlives_the_test_is_named(search, tmp_path):
+    found = search(outside(tmp_path / "fixed.db"))
+
+    assert found.flaky is not None
+    assert found.flaky.message == (
+        "run 'order-1' was already finished when its disk was new: the store is not "
+        "on cano_disk (or tmp_path), so it outlives the test"
+    )
+
+
+def test_a_store_that_is_full_from_the_start_is_named_by_the_baseline(search, tmp_path):
+    search(outside(tmp_path / "fixed.db"))
+    (tmp_path / "again").mkdir()
+    again = Search(outside(tmp_path / "fixed.db"), tmp_path / "again")
+
+    assert again.points == []
+    assert again.flaky is None
+    assert again.baseline.hints[0].startswith("run 'order-1' was already finished")
+
+
+def test_a_store_on_the_disk_is_nothing_to_tell(search):
+    assert search(sound).baseline.hints == ()

@@ -5,6 +5,7 @@ from pytest_cano.story import Finding, Verdict
 from stories import baseline, crashed, effect, extra, returned, story
 
 ORACLE = Duplicated()
+READS = "if it only reads: spy(..., ignore='charge'), or name it in cano_ignore_effects"
 CHARGE, EMAIL = "charge('order-1', 42)", "email('order-1')"
 
 
@@ -21,6 +22,10 @@ def test_an_effect_that_happened_more_often_is_named():
     assert ORACLE.judge(usual, seen) == Finding(
         Verdict.DUPLICATED,
         "charge('order-1', 42) happened 2 times, 1 in the undisturbed run",
+        (
+            "no call had a key; hand it key=run.idempotency_key",
+            READS,
+        ),
     )
 
 
@@ -48,9 +53,32 @@ def test_a_key_makes_a_second_call_harmless():
 
 def test_another_key_does_not():
     usual = baseline(effects=(effect(CHARGE, key="k1"),))
-    seen = story(effects=(effect(CHARGE, key="k1"), effect(CHARGE, key="k2")))
+    seen = story(
+        effects=(effect(CHARGE, key="k1"), effect(CHARGE, key="k2" * 40, life=2))
+    )
 
-    assert ORACLE.judge(usual, seen) is not None
+    finding = ORACLE.judge(usual, seen)
+    assert finding is not None
+    assert finding.details == (
+        "its key differed: 'k1' in life 1, 'k2k2k2k2k2k2…' in life 2",
+    )
+
+
+def test_the_same_key_with_other_arguments_is_told_as_such():
+    usual = baseline(effects=(effect("charge(100)", key="k"),))
+    seen = story(
+        effects=(
+            effect("charge(100)", key="k"),
+            effect("email(101)", key="k"),
+            effect("charge(101)", key="k", life=2),
+        )
+    )
+    usual = baseline(effects=(*usual.effects, effect("email(101)", key="k")))
+
+    assert ORACLE.judge(usual, seen) == Finding(
+        Verdict.DUPLICATED,
+        "same key 'k', other arguments: charge(100) in life 1, charge(101) in life 2",
+    )
 
 
 def test_an_effect_less_is_not_its_business():

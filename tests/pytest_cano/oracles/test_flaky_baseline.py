@@ -27,7 +27,7 @@ def test_two_runs_that_look_the_same_are_fine():
         (
             {"effects": (effect("charge()"),)},
             {},
-            "charge() happened 1 times first, then 0 times",
+            "charge() happened 1 time first, then 0 times",
         ),
         (
             {},
