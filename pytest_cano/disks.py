@@ -27,6 +27,7 @@ class Disks:
         self._item = item
         self._ignored = ignored
         self._made = 0
+        self._first: World | None = None
 
     @cached_property
     def _directory(self) -> Path:
@@ -42,12 +43,20 @@ class Disks:
         self._made += 1
         disk = self._directory / str(self._made)
         disk.mkdir()
-        return World(
+        world = World(
             disk,
             workflow_id=workflow_id_for(self._item.nodeid),
             root=self._item.config.rootpath,
             ignored=self._ignored,
         )
+        self._first = self._first or world
+        return world
+
+    @property
+    def effects(self) -> frozenset[str]:
+        """Names of the undisturbed run's effects, the ignored ones too."""
+        effects = self._first.effects if self._first else ()
+        return frozenset(effect.name for effect in effects)
 
     def remove(self) -> None:
         """Remove all of them: there is nothing to look at."""

@@ -8,8 +8,9 @@ counts tests counts this one, once.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -22,6 +23,8 @@ from .injection import listening
 from .lives import ItemProgram, finish_wider_fixtures, fresh_item
 from .plugin import CHECKED, FIXTURES
 from .report import entries
+from .report.results import EXPECTED_TO_FAIL, outcome_of, result_of, tell
+from .report.summary import count
 from .report.text import Summary, failed_line, failure_text, flaky_text
 from .selectors import Selector, parse_selectors, unmet_message
 from .story import Story, Verdict
@@ -41,6 +44,10 @@ NO_SUBTESTS = (
     "a test with subtests can't be crashed: each of them is reported as it ends, and "
     "not judged with its life; do without them, or crash a function with cano.check()"
 )
+
+
+MANY = 100
+"""Crash points of one test; above it, a shorter way is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,11 @@ def run_item(
     """Run a test and all its schedules, and report them."""
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     exploration = _Exploration(item, choice, settings)
-    own = exploration.run()
+    try:
+        own = exploration.run()
+    except (KeyboardInterrupt, pytest.exit.Exception):
+        exploration.interrupted()
+        raise
     wider = finish_wider_fixtures(item, nextitem)
     if wider is not None:
         entries.merge(own[-1], wider)
@@ -118,7 +129,7 @@ def refuse_item(
     refused.setup = refuse
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     reports = runtestprotocol(refused, log=False, nextitem=nextitem)
-    _tell(reports, unmet=_selectors(settings.session_crash))
+    tell(reports, unmet=_selectors(settings.session_crash))
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -135,13 +146,15 @@ class _Exploration:
         self._began = time.perf_counter()
         self._brief = item.config.getoption("tbstyle", "auto") == "line"
         self._program = ItemProgram(item)
-        self._disks = Disks(item, settings.ignore_effects)
+        self._ignored = settings.ignore_effects
+        self._disks = Disks(item, self._ignored)
         self._explorer = Explorer(
             self._program,
             new_world=self._disks.new_world,
             selectors=(*choice.own, *choice.session),
-            ignore_effects=settings.ignore_effects,
+            ignore_effects=self._ignored,
         )
+        self._plan: Plan | None = None
         self._verdicts: dict[str, str] = {}
         self._limits: list[str] = []
         self._flaky = False
@@ -158,31 +171,83 @@ class _Exploration:
         own = self._program.reports
         if baseline.judged.ended != "returned":
             # As it would be without us; what it would have met, nobody knows.
-            _tell(own, unmet=self._choice.session)
+            tell(own, unmet=self._choice.session, limits=self._expected_to_fail(own))
             if baseline.judged.ended != "failed":
                 self._disks.remove()
             return own
         checked = self._program.item.stash.get(CHECKED, False)
-        plan = self._explorer.plan(baseline)
+        plan = self._plan = self._explorer.plan(baseline)
         problems = []
         if plan.points or checked:
             problems += self._unmet(plan)
         elif self._choice.expected:
             problems.append(RAN_NOTHING)
         if plan.schedules:
+            self._limits += self._remarks(plan)
             problems += self._explore(plan, baseline, own)
         if problems:
             entries.fail(own[1], "\n".join(problems), brief=self._brief)
         else:
             self._disks.remove()
-        _tell(
+        tell(
             own,
             unmet=plan.unmet,
             points=map(str, plan.points),
             summary=self._summary(plan) if plan.schedules else None,
+            searched=checked,
+            idle=self._idle(),
         )
         entries.add_time(own[1], time.perf_counter() - self._began)
         return own
+
+    def interrupted(self) -> None:
+        """Leave in the summary how far it came."""
+        plan = self._plan
+        session = self._item.config.pluginmanager.get_plugin("cano-session")
+        if plan is None or not plan.schedules or session is None:
+            return
+        self._limits.append(
+            f"{self._item.name}: interrupted after {len(self._verdicts)} of "
+            f"{count(len(plan.schedules), 'schedule')}"
+        )
+        session.interrupted(
+            result_of(
+                self._item.nodeid,
+                "interrupted",
+                unmet=plan.unmet,
+                points=map(str, plan.points),
+                summary=self._summary(plan),
+            )
+        )
+
+    def _remarks(self, plan: Plan) -> list[str]:
+        """Return what is to be known of the search before it begins."""
+        name = self._item.name
+        remarks = []
+        if "cano_ledger" in self._item.fixturenames and not self._disks.effects:
+            remarks.append(
+                f"{name}: cano_ledger was told of no effect, so only the log and the "
+                "assertions were judged"
+            )
+        if len(plan.schedules) > MANY and len(plan.points) > MANY:
+            remarks.append(
+                f"{name}: {len(plan.points)} crash points; --cano-crash=@end tries "
+                "one per visit"
+            )
+        return remarks
+
+    def _expected_to_fail(self, own: Iterable[pytest.TestReport]) -> list[str]:
+        if outcome_of(own) != EXPECTED_TO_FAIL:
+            return []
+        return [f"{self._item.name}: was expected to fail, so it was not crashed"]
+
+    def _idle(self) -> list[str]:
+        """Return the patterns of ignored effects that none of this test's has."""
+        return [
+            pattern
+            for pattern in self._ignored
+            if not any(fnmatchcase(name, pattern) for name in self._disks.effects)
+        ]
 
     def _unmet(self, plan: Plan) -> list[str]:
         points = [str(point) for point in plan.points]
@@ -229,7 +294,7 @@ class _Exploration:
             verdict,
             seconds=trial.story.duration,
             failure="" if passed else failure_text(trial, again=self._again(schedule)),
-            output=() if passed else output,
+            output=[*_after_death(trial)] if passed else output,
             brief=self._brief,
         )
 
@@ -261,29 +326,10 @@ class _Exploration:
             self._item.ihook.pytest_runtest_logreport(report=report)
 
 
-def _tell(
-    own: Sequence[pytest.TestReport],
-    *,
-    unmet: Iterable[Selector],
-    points: Iterable[str] = (),
-    summary: Summary | None = None,
-) -> None:
-    """Attach what the session wants to know, in builtins, for it may be elsewhere."""
-    entries.attach(
-        own[-1],
-        {
-            "test": own[-1].nodeid,
-            "outcome": _outcome(own),
-            "unmet": [str(selector) for selector in unmet],
-            "points": list(points),
-            "summary": None if summary is None else asdict(summary),
-        },
-    )
-
-
-def _outcome(own: Iterable[pytest.TestReport]) -> str:
-    outcomes = {report.outcome for report in own}
-    return next((each for each in ("failed", "skipped") if each in outcomes), "passed")
+def _after_death(trial: Trial) -> Iterator[tuple[str, str]]:
+    for life in trial.story.lives:
+        if life.notes:
+            yield f"After the crash (life {life.number})", "\n".join(life.notes)
 
 
 def _selectors(texts: Iterable[str]) -> tuple[Selector, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.runner import call_and_report, runtestprotocol
 
+from . import tracebacks
 from .life import Life
 from .lifetime import until_crash
 from .plugin import LIFE, SCHEDULE
@@ -218,7 +218,7 @@ class _LifeHooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: Any, call: pytest.CallInfo[Any]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    ) -> Generator[None, Any, Any]:
         report = yield
         life = self._life
         if not report.failed or life is None:
@@ -226,13 +226,11 @@ class _LifeHooks:
         if life.crashed or life.extra:
             # It is no failure, so nothing for a debugger.
             report.wasxfail = "not judged"
-        elif (
-            self._disturbed
-            and call.excinfo
-            and item.config.getoption("tbstyle", "auto") == "auto"
-        ):
-            # It is one part of a longer story.
-            report.longrepr = item._repr_failure_py(call.excinfo, style="short")
+        elif self._disturbed and call.excinfo:
+            report.cano_reason = tracebacks.reason(item, call.excinfo)
+            if item.config.getoption("tbstyle", "auto") == "auto":
+                # It is one part of a longer story.
+                report.longrepr = tracebacks.short(item, call.excinfo)
         return report
 
 
@@ -265,18 +263,11 @@ def _failure(report: Any) -> str:
     if report.when != "call":
         text = f"{report.when} of the test\n\n{text}"
     crash = getattr(report.longrepr, "reprcrash", None)
-    if crash is None:
+    reason = getattr(report, "cano_reason", "")
+    if crash is None or not reason:
         return text
     # pytest's own last line has no message, and the place deepest in the stack.
     before, _, last = text.rpartition("\n")
     if f":{crash.lineno}: " in last:
         text = before
-    place = _outermost(report.longrepr) or crash
-    reason = crash.message.split("\n", 1)[0]
-    return f"{text}\n{os.path.basename(place.path)}:{place.lineno}: {reason}"
-
-
-def _outermost(longrepr: Any) -> Any:
-    """Return where in the test it went wrong, if the traceback says it."""
-    entries = longrepr.reprtraceback.reprentries
-    return getattr(entries[0], "reprfileloc", None) if entries else None
+    return f"{text}\n{reason}"

@@ -213,14 +213,22 @@ class CrashSession:
     ) -> Generator[None, object, object]:
         """Fail a session whose selectors met nothing; workers leave that to us."""
         result = yield
-        if hasattr(self._config, "workerinput") or session.config.option.collectonly:
+        runs_none = any(
+            self._config.getoption(name, False)
+            for name in ("collectonly", "setuponly", "setupplan")
+        )
+        if hasattr(self._config, "workerinput") or runs_none:
             return result
         if self._settings.session_crash and session.testscollected:
             from .report.session import unmet_problems
 
             self._problems = unmet_problems(self._settings, self._results)
-            session.testsfailed += bool(self._problems)
+            session.testsfailed += len(self._problems)
         return result
+
+    def interrupted(self, result: dict[str, Any]) -> None:
+        """Take what is known of a test that will have no reports."""
+        self._results.append(result)
 
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter

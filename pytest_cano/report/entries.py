@@ -44,7 +44,7 @@ def schedule_entry(
         failure: text of what was found, its first line the short of it; empty if
             the schedule passed.
         brief: whether only the short of it is to be shown.
-        output: what its lives wrote.
+        output: sections to show with it.
     """
     entry = []
     for report in own:
@@ -58,9 +58,9 @@ def schedule_entry(
         made.duration = made.cano_seconds = 0.0
         if report.when == "call":
             made.cano_seconds = seconds
+            made.sections = list(output)
             if failure:
                 fail(made, failure, brief=brief)
-                made.sections = list(output)
         entry.append(made)
     return entry
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..options import Settings
-from ..selectors import parse_selectors, unmet_message
+from ..selectors import Selector, parse_selectors, unmet_message
 
 
 def unmet_problems(
@@ -17,7 +17,7 @@ def unmet_problems(
     Args:
         settings: of the session.
         results: what each selected test left: its outcome, the points that it met
-            and the selectors that it did not.
+            and the selectors that it did not, and whether it searched for itself.
     """
     if settings.crash:
         source, texts = "--cano-crash", settings.crash
@@ -26,19 +26,31 @@ def unmet_problems(
         source, texts = "ini option cano_crash", settings.default_crash
     else:
         return []
+    searched = any(result["searched"] for result in results)
     unmet = [
-        selector
+        selector.text
         for selector in dict.fromkeys(
-            str(selector) for text in texts for selector in parse_selectors(text)
+            selector for text in texts for selector in parse_selectors(text)
         )
-        if all(selector in result["unmet"] for result in results)
+        if all(selector.text in result["unmet"] for result in results)
+        # Whoever names no state is content with a test that searches for itself.
+        and not (searched and _names_no_state(selector))
     ]
     if not unmet:
         return []
     points = dict.fromkeys(point for result in results for point in result["points"])
     if points:
         return [f"{source}: {unmet_message(selector, points)}" for selector in unmet]
-    return [f"{source}: nothing was crashed, for {_why(results, settings.select)}"]
+    why = _why(results, settings.select)
+    if searched:
+        why += f"; a test's own cano.check() has its own selectors, not {unmet[0]!r}"
+    return [f"{source}: nothing was crashed, for {why}"]
+
+
+def _names_no_state(selector: Selector) -> bool:
+    return selector.schedule is None and (
+        selector.part is None or selector.part.state is None
+    )
 
 
 def _why(results: Sequence[Mapping[str, Any]], select: str) -> str:
@@ -52,12 +64,23 @@ def _why(results: Sequence[Mapping[str, Any]], select: str) -> str:
         )
     count = {
         outcome: sum(result["outcome"] == outcome for result in results)
-        for outcome in ("failed", "skipped")
+        for outcome in ("failed", "skipped", "expected to fail")
     }
     told = [f"{number} {outcome}" for outcome, number in count.items() if number]
     tests = f"{len(results)} test" + "s" * (len(results) != 1)
     return (
-        f"no test ran a workflow ({tests} chosen"
+        f"no test ran a workflow and passed undisturbed ({tests} chosen"
         + "".join(f", {part}" for part in told)
         + ")"
     )
+
+
+def idle_patterns(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each pattern of ignored effects that no effect had."""
+    idle = [set(result["idle"]) for result in results if result["idle"] is not None]
+    if not idle or any(result["searched"] for result in results):
+        return []
+    return [
+        f"cano_ignore_effects: no effect is called {pattern!r}"
+        for pattern in sorted(set.intersection(*idle))
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, final
@@ -11,6 +12,8 @@ from ..notation import split
 from ..schedule import CrashPoint
 
 Cells: TypeAlias = dict[tuple[str, str], list[str]]
+
+LEGEND = "(-: met, not crashed in this session; blank: there is no such moment)"
 
 MOST_FAILURES = 5
 """Failures that a line names."""
@@ -47,14 +50,19 @@ class Summary:
         }
 
 
+def count(number: int, thing: str) -> str:
+    """Return ``1 schedule``, ``2 schedules``."""
+    return f"{number} {thing}" + "s" * (number != 1)
+
+
 def failed_line(summary: Summary) -> str:
     """Return ``3 of 14 crash points failed: Process@end DUPLICATED, ...``."""
     failed = [f"{schedule} {verdict}" for schedule, verdict in summary.failed.items()]
-    kind = "schedules" if any(map(_nested, summary.verdicts)) else "crash points"
+    kind = "schedule" if any(map(_nested, summary.verdicts)) else "crash point"
     rest = len(failed) - MOST_FAILURES
     more = f" and {rest} more" if rest > 0 else ""
     return (
-        f"{len(failed)} of {len(summary.verdicts)} {kind} failed: "
+        f"{len(failed)} of {count(len(summary.verdicts), kind)} failed: "
         f"{', '.join(failed[:MOST_FAILURES])}{more}"
     )
 
@@ -85,13 +93,15 @@ def summary_line(summary: Summary, *, width: int = 0) -> str:
 
 
 def matrix_text(summaries: Sequence[Summary]) -> str:
-    """Return state by moment how it went; empty where nothing failed.
-
-    A dash is a moment that was met and not crashed.
-    """
-    return "\n\n".join(
-        "\n".join(_matrix(summary)) for summary in summaries if summary.failed
-    )
+    """Return state by moment how it went; empty where no crash point failed."""
+    matrices = [
+        "\n".join(_matrix(summary))
+        for summary in summaries
+        if not all(map(_nested, summary.failed))
+    ]
+    if any(re.search(r"  -(?= |$)", matrix, re.MULTILINE) for matrix in matrices):
+        matrices.append(LEGEND)
+    return "\n\n".join(matrices)
 
 
 def score_text(summaries: Sequence[Summary]) -> str:
@@ -105,6 +115,9 @@ def score_text(summaries: Sequence[Summary]) -> str:
     score = f"{run - failed}/{run} schedules passed"
     if run:
         score += f" ({100 * (run - failed) // run} %)"
+    if run and not crashed:
+        # Nested schedules cover no crash point by themselves.
+        return f"score  {score}"
     return f"score  {score}   coverage  {crashed}/{points} crash points"
 
 
@@ -142,7 +155,7 @@ def _cells(summary: Summary) -> Cells:
         if _nested(text):
             continue
         point = CrashPoint.parse(text.partition("=")[0])
-        run = f"{point.run}:" if point.run != 1 else ""
+        run = f"run {point.run}: " if point.run != 1 else ""
         cell = cells.setdefault((run + point.state, point.moment), [])
         if text in summary.verdicts:
             cell.append(summary.verdicts[text])

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from _pytest._code.code import ReprEntryNative
+from _pytest._code.code import (
+    ReprEntryNative,
+    ReprExceptionInfo,
+    ReprFileLocation,
+    ReprTraceback,
+)
+from _pytest.reports import TestReport
 
+from .session import idle_patterns
 from .text import Summary, summary_text
 
 if TYPE_CHECKING:
@@ -64,13 +72,17 @@ def write_summary(
     problems: Sequence[str],
 ) -> None:
     """Write the summary of a session's crash tests."""
+    results = list(results)
     summaries = list(_summaries(results))
+    limits = [limit for result in results for limit in result["limits"]]
+    if summaries:
+        limits += idle_patterns(results)
     failed = bool(problems) or any(
         verdict != "PASS"
         for summary in summaries
         for verdict in summary.verdicts.values()
     )
-    if not (summaries or problems):
+    if not (summaries or problems or limits):
         return
     if terminal.config.get_verbosity() < 0 and not failed:
         return
@@ -78,5 +90,27 @@ def write_summary(
     if summaries:
         for line in summary_text(summaries).splitlines():
             terminal.write_line(line)
+    for limit in limits:
+        terminal.write_line(limit)
     for problem in problems:
-        terminal.write_line(problem, red=True)
+        terminal.write_line(f"ERROR {problem}", red=True, bold=True)
+        terminal.stats.setdefault("error", []).append(_error(terminal, problem))
+
+
+def _error(terminal: pytest.TerminalReporter, problem: str) -> pytest.TestReport:
+    """Make pytest's last lines count a problem that no test has, and name it."""
+    source, _, text = problem.partition(": ")
+    config = terminal.config
+    # pytest will take it for a path below the root, and make it relative again.
+    nodeid = os.path.relpath(config.invocation_params.dir / source, config.rootpath)
+    return TestReport(
+        nodeid=nodeid,
+        location=(source, None, source),
+        keywords={},
+        outcome="failed",
+        longrepr=ReprExceptionInfo(
+            reprcrash=ReprFileLocation(source, 0, text),
+            reprtraceback=ReprTraceback([], None, "native"),
+        ),
+        when="setup",
+    )

@@ -115,9 +115,13 @@ def _failure(story: Story) -> list[str]:
     life = story.judged
     if life.ended != "failed" or not life.failure.strip():
         return []
+    lines = life.failure.strip("\n").splitlines()
+    if any(line.startswith("E  ") for line in lines[:-1]):
+        # The last line only says once more what the timeline says of this life.
+        lines = lines[:-1]
     return [
         f"  life {life.number} failed:",
-        *(f"    {line}".rstrip() for line in life.failure.strip("\n").splitlines()),
+        *(f"    {line}".rstrip() for line in lines),
     ]
 
 

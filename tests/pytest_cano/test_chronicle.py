@@ -62,14 +62,14 @@ def test_a_long_path_is_cut_at_its_beginning(world):
     life.went(1, *("A" for _ in range(100)), "B")
     told = life_story(life, PASSED)
 
-    assert told.path == ("1: … > " + "A > " * 11 + "B",)
+    assert told.path == ("run 1: … > " + "A > " * 11 + "B",)
 
 
 def test_a_path_says_where_it_was_resumed(world):
     life = world.new_life()
     life.went(1, "A", "B", "resumed at B", "Done")
 
-    assert life_story(life, PASSED).path == ("1: A > B, resumed at B > Done",)
+    assert life_story(life, PASSED).path == ("run 1: A > B, resumed at B > Done",)
 
 
 def test_points_are_those_of_all_lives_each_once(world):

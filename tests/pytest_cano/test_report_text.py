@@ -259,7 +259,9 @@ def test_the_matrix_is_of_what_failed():
 test_checkout  start  effect          end         cleared
   Start                               ok
   Process      ok     DUPLICATED 1/2  DUPLICATED
-  Done                                            -"""
+  Done                                            -
+
+(-: met, not crashed in this session; blank: there is no such moment)"""
     )
 
 
@@ -267,7 +269,20 @@ def test_the_matrix_keeps_runs_apart():
     verdicts = {"A@end": "PASS", "2:A@end": "LOST"}
     lines = matrix_text([Summary("t", list(verdicts), verdicts)]).splitlines()
 
-    assert lines == ["t      end", "  A    ok", "  2:A  LOST"]
+    assert lines == ["t           end", "  A         ok", "  run 2: A  LOST"]
+
+
+def test_nested_schedules_alone_have_neither_matrix_nor_coverage():
+    nested = Summary("t", POINTS, {"Start@end > Process@start": "LOST"})
+
+    assert not matrix_text([nested])
+    assert score_text([nested]) == "score  0/1 schedules passed (0 %)"
+
+
+def test_one_is_no_plural():
+    assert failed_line(Summary("t", POINTS, {"Start@end": "LOST"})) == (
+        "1 of 1 crash point failed: Start@end LOST"
+    )
 
 
 def test_the_score_has_its_coverage():

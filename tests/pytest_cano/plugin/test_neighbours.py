@@ -114,6 +114,6 @@ def test_a_test_with_subtests_is_refused_where_it_asks_to_be_crashed(project):
 
     result = project.run("--cano-crash=all", "-o", "cano_select=all", "-v")
 
-    result.assert_outcomes(passed=1, errors=1)
+    result.assert_outcomes(passed=1, errors=2)
     result.stdout.fnmatch_lines(["a test with subtests can't be crashed*cano.check()"])
     result.stdout.no_fnmatch_line("*During handling*")

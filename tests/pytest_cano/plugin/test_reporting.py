@@ -9,6 +9,9 @@ from shop_project import BUGGY, SAFE
 FAILURE = """\
 _ test_buggy [Charge@end] _
 DUPLICATED  charge('order-1', 42) happened 2 times, 1 in the undisturbed run
+            no call had a key; hand it key=run.idempotency_key
+            if it only reads: spy(..., ignore='charge'), or name it in \
+cano_ignore_effects
 
   life 1   Charge  crashed at end: the task had returned, nothing was recorded
   life 2   resumed at Charge > Ship > Done
@@ -271,7 +274,7 @@ def test_a_failed_assertion_after_the_restart_is_shown_in_short(project):
     long = project.run("--cano-crash=Charge@end", "--tb=long")
 
     # The reason is told with the line of the test, wherever below it was raised.
-    reason = "test_strict.py:8: *assert 2 == 1"
+    reason = "assert 2 == 1 at test_strict.py:8"
     short.stdout.fnmatch_lines(
         [
             "DUPLICATED *",
@@ -281,7 +284,6 @@ def test_a_failed_assertion_after_the_restart_is_shown_in_short(project):
             "*test_strict.py:4: in once",
             "*assert len(effects) == 1",
             "*E *assert 2 == 1",
-            f"    {reason}",
             "  again *",
         ]
     )
@@ -371,7 +373,8 @@ def test_an_error_around_the_undisturbed_run_is_reported_as_ever(project, phase)
 
     result = project.run("--cano-crash=Charge@end", "-v")
 
-    result.assert_outcomes(errors=1, passed=int(phase == "teardown"))
+    # The second one is that nothing was crashed.
+    result.assert_outcomes(errors=2, passed=int(phase == "teardown"))
     result.stdout.fnmatch_lines(
         [f"*ERROR at {phase} of test_error*", "E *broken fixture"]
     )

@@ -130,7 +130,7 @@ def test_a_misspelt_state_fails_the_session_with_the_nearest_name(project):
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
-        ["*cano crash summary*", "--cano-crash: *Chrge*Charge*"]
+        ["*cano crash summary*", "ERROR --cano-crash: *Chrge*Charge*"]
     )
 
 
@@ -140,8 +140,8 @@ def test_every_selector_that_nothing_met_is_named(project):
     result = project.run("--cano-crash=Ship@end,Shop@end,@memo")
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["--cano-crash: *Shop@end*", "--cano-crash: *@memo*"])
-    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["ERROR *: *Shop@end*", "ERROR *: *@memo*"])
+    result.assert_outcomes(passed=2, errors=2)
 
 
 def test_one_test_that_meets_a_selector_is_enough(project):
@@ -186,18 +186,18 @@ def test_a_chosen_test_without_a_workflow_fails_and_says_what_to_do(project):
     result.stdout.fnmatch_lines(
         ["no crash point was met: *no workflow*", "*FAILED test_unrelated.py*"]
     )
-    result.stdout.no_fnmatch_line("--cano-crash: *")
+    result.stdout.no_fnmatch_line("ERROR --cano-crash*")
 
 
 @pytest.mark.parametrize(
     ("name", "text", "why"),
     [
         ("plain", PLAIN, "no test uses a cano fixture*cano_select = all*"),
-        ("unrelated", UNRELATED, "no test ran a workflow (1 test chosen, 1 failed)"),
+        ("unrelated", UNRELATED, "*passed undisturbed (1 test chosen, 1 failed)"),
         (
             "skipped",
             "def test_skipped(cano_store): __import__('pytest').skip()",
-            "no test ran a workflow (1 test chosen, 1 skipped)",
+            "*passed undisturbed (1 test chosen, 1 skipped)",
         ),
     ],
 )
@@ -207,7 +207,7 @@ def test_a_session_that_crashed_nothing_fails(project, name, text, why):
     result = project.run("--cano-crash=all")
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines([f"--cano-crash: nothing was crashed, for {why}"])
+    result.stdout.fnmatch_lines([f"ERROR --cano-crash: nothing was crashed, for {why}"])
 
 
 def test_a_default_of_the_ini_file_may_meet_nothing_in_other_tests(project):
@@ -225,7 +225,7 @@ def test_a_misspelt_default_of_the_ini_file_fails_the_session(project):
     result = project.run("-o", "cano_crash=Chrge")
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["ini option cano_crash: *Chrge*Charge*"])
+    result.stdout.fnmatch_lines(["ERROR ini option cano_crash: *Chrge*Charge*"])
 
 
 def test_no_tests_at_all_is_what_it_always_was(project):

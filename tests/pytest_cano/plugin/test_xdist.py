@@ -71,8 +71,8 @@ def test_unmet_selectors_are_judged_over_all_workers(project, workers):
 
     assert met.ret == 0
     assert unmet.ret == pytest.ExitCode.TESTS_FAILED
-    unmet.stdout.fnmatch_lines(["--cano-crash: *Shp@end*Ship*"])
-    unmet.stdout.no_fnmatch_line("--cano-crash: *Only@end'*")
+    unmet.stdout.fnmatch_lines(["ERROR --cano-crash: *Shp@end*Ship*"])
+    unmet.stdout.no_fnmatch_line("ERROR --cano-crash: *Only@end'*")
 
 
 def test_maxfail_counts_tests_on_the_controller_too(project, workers):
