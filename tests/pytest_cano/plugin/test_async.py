@@ -166,7 +166,16 @@ def test_a_crash_in_a_task_group_or_a_sibling_is_the_end_of_the_life(project):
     assert len([line for line in result.outlines if line[:10] == "DUPLICATED"]) == 2
 
 
-@pytest.mark.parametrize("args", [(), ("--anyio-mode=auto",)])
+@pytest.mark.parametrize(
+    "args",
+    [
+        (),
+        (
+            "-o",
+            "anyio_mode=auto",
+        ),
+    ],
+)
 def test_anyio(project, args):
     mark = "" if args else "@pytest.mark.anyio"
     project.add("test_shop.py", ASYNC_SHOP.format(marks=mark))

@@ -32,6 +32,8 @@ def test_an_unused_plugin_adds_exactly_three_modules(project, modules):
 
     without = modules("-p", "no:cano")
     added = modules("-p", "cano") - without
+    # An older pytest reads the metadata of a plugin that is named by -p.
+    added -= {"email.feedparser", "email.parser"}
 
     assert added == {"pytest_cano", "pytest_cano.plugin", "pytest_cano.options"}
     # Not by pytest either, so that what we load late is really late.
