@@ -30,7 +30,9 @@ KNOWS_PYTEST = {
     "pytest_cano.plugin",
     "pytest_cano.report.entries",
     "pytest_cano.report.junit",
+    "pytest_cano.report.results",
     "pytest_cano.report.terminal",
+    "pytest_cano.tracebacks",
 }
 
 # Data goes forward only: what a part of the plugin must not ask.
