@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from .binding import task_name
 from .errors import ConfigurationError
@@ -34,13 +35,13 @@ def check_store(store: object) -> None:
         )
 
 
-def store_timeout_in(seconds: float | None) -> float | None:
+def store_timeout_in(seconds: Any) -> float | None:
     """Return the time limit of a store's calls.
 
     Raises:
         ConfigurationError: it is no time above 0.
     """
-    if seconds is not None and not seconds > 0:
+    if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
         raise ConfigurationError(
             f"store_timeout={seconds!r} must be above 0 seconds, or None"
         )
@@ -62,6 +63,11 @@ def observers_in(observers: Sequence[WorkflowObserver]) -> ObserverGroup | None:
             raise ConfigurationError(
                 f"observer {observer.__name__} is a class; give an observer: "
                 f"{observer.__name__}()"
+            )
+        if not isinstance(observer, WorkflowObserver):
+            raise ConfigurationError(
+                f"observer {shown(observer)} is no WorkflowObserver; make its class a "
+                "subclass, which has every hook"
             )
     return ObserverGroup(observers) if observers else None
 

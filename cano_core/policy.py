@@ -35,6 +35,15 @@ class Retry:
     jitter: float = 0.0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.retries, int):
+            raise ConfigurationError(
+                f"Retry(retries={self.retries!r}) must be a whole number"
+            )
+        for name in ("base", "multiplier", "cap", "jitter"):
+            if not isinstance(getattr(self, name), int | float):
+                raise ConfigurationError(
+                    f"Retry({name}={getattr(self, name)!r}) must be a number"
+                )
         wrong = [
             f"Retry({name}={value!r}) must be {wanted}"
             for name, value, right, wanted in (
@@ -105,7 +114,13 @@ class TaskConfig:
     attempt_timeout: float | None = None
 
     def __post_init__(self) -> None:
-        if self.attempt_timeout is not None and not self.attempt_timeout > 0:
+        if not isinstance(self.retry, Retry):
+            raise ConfigurationError(
+                f"TaskConfig(retry={self.retry!r}) must be a Retry, such as "
+                "Retry.fixed(3, 1.0)"
+            )
+        limit: Any = self.attempt_timeout
+        if limit is not None and not (isinstance(limit, int | float) and limit > 0):
             raise ConfigurationError(
                 f"TaskConfig(attempt_timeout={self.attempt_timeout!r}) must be above "
                 "0 seconds, or None"

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .checking import Report, assert_resumes_to_same_exit, check
     from .ledger import EffectLedger
+    from .notation import SelectorError
     from .schedule import CrashPoint, Fault, Schedule
+    from .view import WorldView
     from .world import SimulatedCrash
 
 __all__ = [
@@ -21,7 +23,9 @@ __all__ = [
     "Fault",
     "Report",
     "Schedule",
+    "SelectorError",
     "SimulatedCrash",
+    "WorldView",
     "assert_resumes_to_same_exit",
     "check",
 ]
@@ -32,7 +36,9 @@ _HOMES = {
     "Fault": "schedule",
     "Report": "checking",
     "Schedule": "schedule",
+    "SelectorError": "notation",
     "SimulatedCrash": "world",
+    "WorldView": "view",
     "assert_resumes_to_same_exit": "checking",
     "check": "checking",
 }

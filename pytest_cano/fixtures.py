@@ -137,7 +137,8 @@ def _made(make: Callable[[], CheckpointStore]) -> CheckpointStore:
     try:
         return make()
     except OptionError as error:
-        pytest.fail(str(error), pytrace=False)
+        problem = str(error)
+    pytest.fail(problem, pytrace=False)
 
 
 def faker(request: pytest.FixtureRequest) -> Faker:

@@ -72,6 +72,7 @@ def spy(target: object, watch: Watch, name: str = "") -> Spy:
     }
     if callable(target):
         special["__call__"] = _call
+    special |= {each: _ENTERED[each] for each in special.keys() & _ENTERED.keys()}
     kind: type[Spy] = type("Spy", (Spy,), {"__slots__": (), **special})
     return kind(target, watch, name)
 
@@ -82,6 +83,28 @@ def _forwarded(name: str) -> Callable[..., Any]:
         return getattr(type(target), name)(target, *args)
 
     return forward
+
+
+def _enter(self: Spy) -> Any:
+    target = self._cano_target
+    return _entered(self, type(target).__enter__(target))
+
+
+async def _aenter(self: Spy) -> Any:
+    target = self._cano_target
+    return _entered(self, await type(target).__aenter__(target))
+
+
+_ENTERED: Final = {"__enter__": _enter, "__aenter__": _aenter}
+
+
+def _entered(entered: Spy, value: object) -> object:
+    """Return what a context manager yields, spied on as the manager is."""
+    if value is entered._cano_target:
+        return entered
+    if not is_service(value):
+        return value
+    return spy(value, entered._cano_watch, entered._cano_name)
 
 
 class Spy:

@@ -66,7 +66,8 @@ class SQLiteCheckpointStore:
     ) -> None:
         text = os.fspath(path)
         check_path(text)
-        if not busy_timeout >= 0 or math.isinf(busy_timeout):
+        wait: Any = busy_timeout
+        if not (isinstance(wait, int | float) and 0 <= wait < math.inf):
             raise ConfigurationError(
                 f"busy_timeout={busy_timeout!r}: a number of seconds is needed, 0 for "
                 "not waiting at all"

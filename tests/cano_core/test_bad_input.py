@@ -188,6 +188,9 @@ CONFIGURATION = {
     "the class of an observer": Case(
         lambda store: a(store, observers=[Watcher]), ConfigurationError, ("Watcher()",)
     ),
+    "an observer without hooks": Case(
+        lambda store: a(store, observers=[3]), ConfigurationError, ("observer 3",)
+    ),
     "a version that is no number": Case(
         lambda store: a(store, version="2"), ConfigurationError, ("'2'",)
     ),

@@ -129,6 +129,9 @@ def test_no_base_is_no_delay_however_many_attempts() -> None:
         ({"retries": 1, "cap": -1}, "cap=-1"),
         ({"retries": 1, "jitter": 1.5}, "jitter=1.5"),
         ({"retries": 1, "jitter": math.nan}, "jitter=nan"),
+        ({"retries": "a"}, "retries='a'"),
+        ({"retries": 1.5}, "retries=1.5"),
+        ({"retries": 1, "base": None}, "base=None"),
     ],
     ids=str,
 )
@@ -145,7 +148,12 @@ def test_everything_wrong_with_a_policy_is_said_at_once() -> None:
     assert len(caught.value.problems) == 3
 
 
-@pytest.mark.parametrize("seconds", [0, -1, math.nan])
+def test_a_retry_that_is_none_is_refused_before_a_task_fails() -> None:
+    with pytest.raises(ConfigurationError, match="retry=3"):
+        TaskConfig(retry=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seconds", [0, -1, math.nan, "3"])
 def test_a_time_limit_that_makes_no_sense_is_refused(seconds: float) -> None:
     with pytest.raises(ConfigurationError, match="attempt_timeout"):
         TaskConfig(attempt_timeout=seconds)

@@ -392,7 +392,7 @@ async def test_a_spy_is_like_its_target(ledger):
     assert gateway.fee == spy.fee == 5
     assert len(spy) == 0
     async with spy as entered:
-        assert entered is gateway
+        assert entered is spy
     assert gateway.closed
     with pytest.raises(AttributeError):
         _ = spy.unknown

@@ -10,6 +10,8 @@ from unittest.mock import AsyncMock, MagicMock, Mock
 
 import pytest
 
+from cano_core import Workflow
+from pytest_cano import check
 from pytest_cano.ledger import EffectLedger
 from pytest_cano.world import World
 
@@ -160,3 +162,57 @@ def test_calls_that_read_can_be_left_out(ledger, ignore):
     assert spy.charges.status("c1") == "c1"
     spy.charges.create(5)
     assert identities(ledger) == ["charges.create(5)"]
+
+
+# Clients that are context managers
+
+
+class Session:
+    def __init__(self, yields: object = None) -> None:
+        self.yields = self if yields is None else yields
+
+    def __enter__(self) -> object:
+        return self.yields
+
+    def __exit__(self, *error: object) -> None: ...
+
+    async def __aenter__(self) -> object:
+        return self.yields
+
+    async def __aexit__(self, *error: object) -> None: ...
+
+    def charge(self, amount: int) -> None: ...
+
+
+def test_what_a_client_yields_as_a_context_manager_is_spied_on(ledger):
+    with ledger.spy(Session()) as session:
+        session.charge(1)
+    with ledger.spy(Session(yields=Charges())) as charges:
+        charges.create(2)
+
+    assert identities(ledger) == ["charge(1)", "create(2)"]
+
+
+def test_data_that_a_context_manager_yields_is_as_it_was(ledger):
+    with ledger.spy(Session(yields="token")) as token:
+        assert type(token) is str
+
+
+def test_a_spied_client_that_the_engine_enters_is_still_spied_on():
+    async def program(world):
+        session = world.ledger.spy(Session())
+        workflow = Workflow(
+            checkpoint_store=world.store, resources={"session": session}
+        )
+
+        @workflow.task("Charge")
+        async def charge(session: Session) -> str:
+            session.charge(5)
+            return "Done"
+
+        workflow.add_exit_state("Done")
+        return await workflow.start_or_resume("Charge", workflow_id=world.workflow_id)
+
+    report = check(program, crash="Charge@end")
+
+    assert "DUPLICATED  charge(5)" in str(report)

@@ -363,7 +363,7 @@ def test_a_naive_datetime_is_refused_by_prune(path: Path):
         asyncio.run(store.prune(datetime(2026, 1, 1)))
 
 
-@pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf")])
+@pytest.mark.parametrize("timeout", [-1, float("nan"), float("inf"), "x"])
 def test_a_timeout_that_makes_no_sense_is_refused(path: Path, timeout: float):
     with pytest.raises(ConfigurationError, match="busy_timeout"):
         SQLiteCheckpointStore(path, busy_timeout=timeout)
