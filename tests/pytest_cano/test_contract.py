@@ -153,7 +153,13 @@ FOUND_BY_OTHERS = [
 def test_what_only_others_can_see_is_found(
     contract: type[CheckpointStoreContract], test: str, line: Line, tmp_path: Path
 ):
-    assert broken_lines(contract(), [test], tmp_path) == {line}
+    # Writers that nothing keeps apart may also leave a file that nobody can read.
+    possible = {line, Line.SHARED} if contract is HasNoLock else {line}
+
+    found = broken_lines(contract(), [test], tmp_path)
+
+    assert found
+    assert found <= possible
 
 
 class LeavesAThread(InMemory):
