@@ -39,6 +39,7 @@ from .errors import (
     VersionMismatchError,
 )
 from .graph import Graph
+from .logging_observer import LoggingObserver
 from .observers import Event, RecordingObserver, WorkflowObserver
 from .policy import Retry, TaskConfig
 from .states import State
@@ -59,6 +60,7 @@ __all__ = [
     "Event",
     "Graph",
     "ListsRuns",
+    "LoggingObserver",
     "MemoryCheckpointStore",
     "Outcome",
     "OutcomeStatus",

@@ -1,12 +1,26 @@
 """Being told what a run does.
 
-Observers are synchronous and can't change a run: what one raises is logged. The order
-within a state is ``on_state_enter``, ``on_checkpoint``, ``on_task_start``,
-``on_retry`` for every attempt that is tried again, then ``on_task_success`` or
-``on_task_failure``. All of it stands between ``on_run_start`` and ``on_run_end``; only
-a resumed run begins with ``on_checkpoint`` for the RESUME row by which it claimed the
-run, then ``on_run_start`` and ``on_resume``. The state that it re-enters writes no
-second entry row.
+Observers are synchronous and can't change a run: what one raises is logged, whichever
+hook it is. They are called in the run's own thread, so one that blocks holds up every
+run of the event loop.
+
+The order within a state is ``on_state_enter``, ``on_checkpoint`` for its entry row,
+``on_task_start``, what the attempts bring, then ``on_task_success`` or
+``on_task_failure``. For each attempt that is tried again there is ``on_retry``;
+``on_circuit_open`` comes before the retry or failure of the attempt that a circuit
+breaker refused; ``on_checkpoint`` for every row that the task made durable. In a split
+each branch that starts has its own ``on_task_start``, named ``"name[i]"`` after its
+index, and what follows from it; the branches of one split mix.
+
+All of it stands between ``on_run_start`` and ``on_run_end``; only a resumed run begins
+with ``on_checkpoint`` for the RESUME row by which it claimed the run, then
+``on_run_start`` and ``on_resume``. The state that it re-enters writes no second entry
+row; a resumed rollback enters no state at all.
+
+``on_workflow_timeout`` or ``on_cancelled`` is told once, when the limit or the
+cancellation takes effect, and before anything is undone. A rollback is
+``on_rollback_start``, for each visit, the last one first, ``on_compensated`` or
+``on_compensation_failure``, then ``on_rollback_end`` and ``on_run_end``.
 """
 
 from __future__ import annotations
@@ -17,6 +31,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from .checkpoints.row import Outcome
+from .states import State, label_of
 
 logger = logging.getLogger("cano_core")
 
@@ -49,6 +64,9 @@ class WorkflowObserver:
     def on_retry(self, workflow_id: str | None, task: str, attempt: int) -> None:
         """Attempt ``attempt`` (from 1) failed and another one follows."""
 
+    def on_circuit_open(self, workflow_id: str | None, task: str) -> None:
+        """A circuit breaker refused an attempt; the task was not called."""
+
     def on_task_success(self, workflow_id: str | None, task: str) -> None:
         """A task returned."""
 
@@ -56,6 +74,34 @@ class WorkflowObserver:
         self, workflow_id: str | None, task: str, error: Exception
     ) -> None:
         """A task failed for good."""
+
+    def on_workflow_timeout(
+        self, workflow_id: str | None, state: str, limit: float
+    ) -> None:
+        """The run's ``total_timeout`` of ``limit`` seconds was reached.
+
+        ``state`` is the one that it was reached in, or that was not begun for it.
+        """
+
+    def on_cancelled(self, workflow_id: str | None, state: str) -> None:
+        """A `Cancellation` took effect in this state, or before it was begun."""
+
+    def on_rollback_start(self, workflow_id: str | None, state: str) -> None:
+        """What the run did is about to be undone, or goes on being undone.
+
+        ``state`` is the one that failed or was stopped, also in a later process.
+        """
+
+    def on_compensated(self, workflow_id: str | None, state: str) -> None:
+        """One visit of this state was undone."""
+
+    def on_compensation_failure(
+        self, workflow_id: str | None, state: str, error: Exception
+    ) -> None:
+        """One visit of this state could not be undone; the next resume tries again."""
+
+    def on_rollback_end(self, workflow_id: str | None, complete: bool) -> None:
+        """The rollback is over for now; ``complete`` if everything is undone."""
 
 
 @final
@@ -102,10 +148,37 @@ class RecordingObserver(WorkflowObserver):
         """Return the arguments of every call of one hook."""
         return [event.arguments for event in self.events if event.hook == hook]
 
+    def take(self) -> list[Event]:
+        """Return the events so far and forget them: what one part of a test did."""
+        taken, self.events = self.events, []
+        return taken
+
     @property
     def path(self) -> list[str]:
         """Labels of the states entered, in order."""
         return [state for _, state in self.of("on_state_enter")]
+
+    @property
+    def compensated(self) -> list[str]:
+        """Labels of the states whose visits were undone, in the order of undoing."""
+        return [state for _, state in self.of("on_compensated")]
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """Outcome of the run that ended last; None if it failed or was stopped."""
+        ends = self.of("on_run_end")
+        outcome: Outcome | None = ends[-1][1] if ends else None
+        return outcome
+
+    def not_entered(self, *states: State) -> list[str]:
+        """Return the labels of those of ``states`` that were never entered.
+
+        ``watcher.not_entered(*Step)`` finds what a suite leaves out of an Enum,
+        ``watcher.not_entered(*workflow.graph.states)`` of a workflow.
+        """
+        entered = set(self.path)
+        labels = dict.fromkeys(map(label_of, states))
+        return [label for label in labels if label not in entered]
 
 
 def _recorder(hook: str) -> Any:

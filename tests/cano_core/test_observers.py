@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import logging
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -22,8 +23,21 @@ from cano_core import (
     Workflow,
     WorkflowObserver,
 )
+from cano_core.observers import ObserverGroup
 
 HOOKS = [name for name in vars(WorkflowObserver) if name.startswith("on_")]
+
+TOLD_BY_A_FLOW = [
+    "on_run_start",
+    "on_run_end",
+    "on_state_enter",
+    "on_checkpoint",
+    "on_resume",
+    "on_task_start",
+    "on_retry",
+    "on_task_success",
+    "on_task_failure",
+]
 
 
 class Flow:
@@ -158,6 +172,26 @@ def test_a_taken_id_is_told_as_a_run_that_did_not_come_far() -> None:
 
 
 @pytest.mark.parametrize("hook", HOOKS)
+def test_an_observer_that_raises_keeps_nothing_from_the_next_one(
+    hook: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def angry(self: object, *arguments: object) -> None:
+        raise RuntimeError("not today")
+
+    watcher = RecordingObserver()
+    observer = type("Angry", (WorkflowObserver,), {hook: angry})()
+    parameters = inspect.signature(getattr(WorkflowObserver, hook)).parameters
+    arguments = tuple(range(len(parameters) - 1))
+
+    with caplog.at_level(logging.ERROR, "cano_core"):
+        ObserverGroup([observer, watcher]).tell(hook, *arguments)
+
+    assert watcher.events == [Event(hook, arguments)]
+    assert f"raised in {hook}{arguments}; the run goes on" in caplog.text
+    assert "not today" in caplog.text
+
+
+@pytest.mark.parametrize("hook", TOLD_BY_A_FLOW)
 def test_an_observer_that_raises_is_logged_and_changes_nothing(
     hook: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -220,3 +254,44 @@ def test_the_path_is_that_of_the_states_entered() -> None:
     flow = Flow()
     flow.run()
     assert flow.watcher.path == ["First", "Second", "Done"]
+
+
+def test_what_was_taken_is_not_told_again() -> None:
+    flow = Flow()
+    flow.run()
+    everything = list(flow.watcher.events)
+
+    assert flow.watcher.take() == everything
+    assert flow.watcher.take() == []
+    assert flow.watcher.path == []
+
+
+def test_the_outcome_is_that_of_the_run_that_ended_last() -> None:
+    flow = Flow(failures=2)
+    assert flow.watcher.outcome is None
+    with pytest.raises(TaskFailedError):
+        flow.run()
+    assert flow.watcher.outcome is None
+    flow.run()
+    assert flow.watcher.outcome == FINISHED
+
+
+def test_states_that_were_not_entered_are_found_by_state_or_label() -> None:
+    class Step(Enum):
+        Second = 1
+        Third = 2
+
+    flow = Flow()
+    assert flow.watcher.not_entered("First", *Step) == ["First", "Second", "Third"]
+    flow.run()
+    assert flow.watcher.not_entered("First", *Step, "Third") == ["Third"]
+    assert flow.watcher.not_entered(*flow.workflow.graph.states) == []
+
+
+def test_what_was_undone_is_told_by_state_in_its_order() -> None:
+    watcher = RecordingObserver()
+    watcher.on_compensated("r", "Ship")
+    watcher.on_compensation_failure("r", "Pack", OSError())
+    watcher.on_compensated("r", "Charge")
+
+    assert watcher.compensated == ["Ship", "Charge"]
