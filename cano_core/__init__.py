@@ -14,6 +14,7 @@ Knows nothing of testing. PYTEST_DONT_REWRITE
 
 from typing import TYPE_CHECKING
 
+from .cancellation import Cancellation
 from .checkpoints.memory import MemoryCheckpointStore
 from .checkpoints.row import CheckpointRow, Outcome, OutcomeStatus, RowKind
 from .checkpoints.store import (
@@ -22,55 +23,89 @@ from .checkpoints.store import (
     RemembersOutcomes,
     remembers_outcomes,
 )
+from .circuit import CircuitBreaker, CircuitState, Permit
 from .codec import Codec
 from .context import RunContext
 from .errors import (
     CanoError,
     CheckpointStoreError,
+    CircuitOpenError,
+    CompensationFailedError,
     ConfigurationError,
     CorruptLogError,
+    NotUndone,
+    RateLimitedError,
     ResourceError,
     RetryExhaustedError,
     RolledBackError,
+    RunCancelledError,
     RunConflictError,
     RunExistsError,
     RunNotFoundError,
     TaskFailedError,
     VersionMismatchError,
+    WorkflowTimeoutError,
 )
+from .failure import Failure
 from .graph import Graph
+from .join import JoinConfig, JoinStrategy, SplitResult
+from .limits import (
+    Limiter,
+    LimiterStatus,
+    RateLimiter,
+    Reservation,
+    WindowedRateLimiter,
+)
 from .logging_observer import LoggingObserver
 from .observers import Event, RecordingObserver, WorkflowObserver
 from .policy import Retry, TaskConfig
 from .states import State
 from .status import RunPhase, RunStatus
+from .tiers import MultiRateLimiter, Tier
 from .workflow import Workflow
 
 if TYPE_CHECKING:
     from .checkpoints.sqlite import SQLiteCheckpointStore
 
 __all__ = [
+    "Cancellation",
     "CanoError",
     "CheckpointRow",
     "CheckpointStore",
     "CheckpointStoreError",
+    "CircuitBreaker",
+    "CircuitOpenError",
+    "CircuitState",
     "Codec",
+    "CompensationFailedError",
     "ConfigurationError",
     "CorruptLogError",
     "Event",
+    "Failure",
     "Graph",
+    "JoinConfig",
+    "JoinStrategy",
+    "Limiter",
+    "LimiterStatus",
     "ListsRuns",
     "LoggingObserver",
     "MemoryCheckpointStore",
+    "MultiRateLimiter",
+    "NotUndone",
     "Outcome",
     "OutcomeStatus",
+    "Permit",
+    "RateLimitedError",
+    "RateLimiter",
     "RecordingObserver",
     "RemembersOutcomes",
+    "Reservation",
     "ResourceError",
     "Retry",
     "RetryExhaustedError",
     "RolledBackError",
     "RowKind",
+    "RunCancelledError",
     "RunConflictError",
     "RunContext",
     "RunExistsError",
@@ -78,12 +113,16 @@ __all__ = [
     "RunPhase",
     "RunStatus",
     "SQLiteCheckpointStore",
+    "SplitResult",
     "State",
     "TaskConfig",
     "TaskFailedError",
+    "Tier",
     "VersionMismatchError",
+    "WindowedRateLimiter",
     "Workflow",
     "WorkflowObserver",
+    "WorkflowTimeoutError",
     "remembers_outcomes",
 ]
 

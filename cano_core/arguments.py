@@ -35,16 +35,14 @@ def check_store(store: object) -> None:
         )
 
 
-def store_timeout_in(seconds: Any) -> float | None:
-    """Return the time limit of a store's calls.
+def seconds_in(name: str, seconds: Any) -> float | None:
+    """Return a time limit.
 
     Raises:
         ConfigurationError: it is no time above 0.
     """
     if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
-        raise ConfigurationError(
-            f"store_timeout={seconds!r} must be above 0 seconds, or None"
-        )
+        raise ConfigurationError(f"{name}={seconds!r} must be above 0 seconds, or None")
     return seconds
 
 

@@ -14,17 +14,24 @@ import re
 import types
 import typing
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, final
 
 from .context import RunContext
 from .errors import ConfigurationError
 from .extension import TaskCall
+from .join import SplitResult
 from .signature import UNKNOWN, Signature
 from .states import State, label_of
+from .threads import in_thread, is_async
 
 
-def entry_point(task: object) -> Callable[..., Awaitable[Any]]:
-    """Return the async callable behind a task: the task, or its ``run`` method.
+def entry_point(task: object, method: str = "run") -> Callable[..., Any]:
+    """Return the callable behind a task: the task, or its method.
+
+    Args:
+        task: as registered.
+        method: the method that an object has to have.
 
     Raises:
         ConfigurationError: it is neither.
@@ -33,25 +40,15 @@ def entry_point(task: object) -> Callable[..., Awaitable[Any]]:
         raise ConfigurationError(
             f"{task!r} is a class, no task; register an instance: {task.__name__}()"
         )
-    run = getattr(task, "run", None)
-    candidate = task if run is None or inspect.isroutine(task) else run
+    candidate = getattr(task, method, None)
+    if candidate is None or inspect.isroutine(task):
+        candidate = task
     if not callable(candidate):
         raise ConfigurationError(
-            f"{task!r} is no task: give an async function, or an object with an async "
-            "run method"
+            f"{task!r} is no task: give a function, or an object with a method "
+            f"{method!r}"
         )
-    unwrapped: Any = candidate
-    while isinstance(unwrapped, functools.partial):
-        unwrapped = unwrapped.func
-    if not (
-        inspect.iscoroutinefunction(unwrapped)
-        or inspect.iscoroutinefunction(getattr(unwrapped, "__call__", None))  # noqa: B004 -- the method is wanted, not whether there is one
-    ):
-        raise ConfigurationError(
-            f"task {task!r} is not async: write 'async def', and "
-            "'await asyncio.to_thread(...)' around what blocks"
-        )
-    return typing.cast(Callable[..., Awaitable[Any]], candidate)
+    return typing.cast(Callable[..., Any], candidate)
 
 
 def task_name(task: object) -> str:
@@ -69,37 +66,92 @@ Source: TypeAlias = Callable[[RunContext], object]
 
 
 @final
-class Binding:
-    """How one task is called: which value goes to which parameter.
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a workflow's tasks can be given.
 
-    Args:
-        task: the task as registered.
+    Attributes:
         resources: the resources' values by name; read at each attempt.
         data_type: the workflow's data type, or None.
         names: what annotations may name although the task's module does not.
+    """
+
+    resources: Mapping[str, object]
+    data_type: object
+    names: Mapping[str, object]
+
+    def bind(
+        self,
+        function: Callable[..., Any],
+        name: str,
+        *,
+        handed: int = 0,
+        state_in: Callable[[object], object] | None = None,
+        awaited: bool = True,
+    ) -> Binding:
+        """Say how a callable is called.
+
+        Args:
+            function: a task, or a method of one.
+            name: the task's name, for messages.
+            handed: how many values the engine hands it in front.
+            state_in: of its return annotation, the part that names states; None if
+                it returns no state.
+            awaited: whether its call is awaited (in a thread, if it is sync); False
+                for what returns an iterator.
+        """
+        return Binding(function, name, self, handed, state_in, awaited)
+
+
+def whole(annotation: object) -> object:
+    """Return the part of a return annotation that names states: all of it."""
+    return annotation
+
+
+@final
+class Binding:
+    """How one callable is called: which value goes to which parameter.
 
     Attributes:
         problems: what is wrong, each a full sentence; empty for a good binding.
+        declares: whether what it returns is, or may hold, the next state.
         transitions: the states that the return annotation declares, or None.
+        returns: the evaluated return annotation, or `UNKNOWN`.
+        handed: the evaluated annotations of the parameters that are handed in front.
+        takes_join: whether it has a parameter for a `SplitResult`.
     """
 
     def __init__(
         self,
-        task: object,
-        *,
-        resources: Mapping[str, object],
-        data_type: object,
-        names: Mapping[str, object],
+        function: Callable[..., Any],
+        name: str,
+        scope: Scope,
+        handed: int,
+        state_in: Callable[[object], object] | None,
+        awaited: bool,
     ) -> None:
-        self._function = entry_point(task)
-        self._name = task_name(task)
-        self._resources = resources
-        self._data_type = data_type
+        self._function = (
+            function if not awaited or is_async(function) else in_thread(function)
+        )
+        self._name = name
+        self._resources = scope.resources
+        self._data_type = scope.data_type
+        self.takes_join = False
         self.problems: list[str] = []
-        signature = Signature(self._function, names)
+        signature = Signature(function, scope.names)
+        self.returns = signature.returns
+        first = signature.positional[:handed]
+        self.handed = tuple(map(signature.annotation, first))
+        if len(first) < handed and not signature.takes_any:
+            self.problems.append(
+                f"task {name!r}: {_named(function)} is handed {handed} value(s) in "
+                f"front, it takes {len(first)} by position"
+            )
         self._positional: list[Source] = []
         self._named: list[tuple[str, Source]] = []
         for parameter in signature.parameters:
+            if parameter in first:
+                continue
             source = self._source(parameter, signature.annotation(parameter))
             if parameter.kind is not inspect.Parameter.POSITIONAL_ONLY:
                 if source is not None:
@@ -109,7 +161,10 @@ class Binding:
                 self._positional.append(source or _constant(parameter.default))
             if source is None and parameter.default is inspect.Parameter.empty:
                 self._report(parameter)
-        self.transitions = self._declared(signature)
+        self.declares = state_in is not None
+        self.transitions = (
+            None if state_in is None else self._declared(signature, state_in)
+        )
 
     def call(self) -> TaskCall:
         """Return what makes one attempt of the task."""
@@ -145,6 +200,9 @@ class Binding:
     ) -> Source | None:
         if annotation is RunContext:
             return _context
+        if annotation is SplitResult:
+            self.takes_join = True
+            return RunContext._joined
         if self._data_type is not None and annotation == self._data_type:
             return operator.attrgetter("data")
         name, resources = parameter.name, self._resources
@@ -153,7 +211,7 @@ class Binding:
         return None
 
     def _report(self, parameter: inspect.Parameter) -> None:
-        by_annotation = ["RunContext"]
+        by_annotation = ["RunContext", "SplitResult"]
         if self._data_type is not None:
             by_annotation.append(
                 getattr(self._data_type, "__name__", repr(self._data_type))
@@ -164,7 +222,9 @@ class Binding:
             f"resources by name: {by_name}; by annotation: {', '.join(by_annotation)}"
         )
 
-    def _declared(self, signature: Signature) -> tuple[State, ...] | None:
+    def _declared(
+        self, signature: Signature, state_in: Callable[[object], object]
+    ) -> tuple[State, ...] | None:
         if signature.returns is UNKNOWN:
             written = signature.written_return
             if isinstance(written, str) and re.search(r"\bLiteral\b", written):
@@ -174,12 +234,16 @@ class Binding:
                 )
             return None
         try:
-            return _states_in(signature.returns)
+            return _states_in(state_in(signature.returns))
         except ConfigurationError as error:
             self.problems.append(
                 f"task {self._name!r}: in its return annotation, {error}"
             )
             return None
+
+
+def _named(function: object) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
 
 
 def _context(context: RunContext) -> RunContext:

@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar, final, overload
 
 from .errors import ConfigurationError
-from .memo import codec_of, encode_result
+from .progress import Memo, memo_key
+from .results import codec_of, encode_result
 from .states import State, text_problem
 
 if TYPE_CHECKING:
+    from .join import SplitResult
     from .run import Run, Visit
 
 T = TypeVar("T")
@@ -24,11 +26,12 @@ class RunContext:
         attempt: number of this attempt under the retry policy, from 1.
     """
 
-    __slots__ = ("_data", "_run", "_used", "_visit", "attempt")
+    __slots__ = ("_data", "_part", "_run", "_used", "_visit", "attempt")
 
-    def __init__(self, run: Run, visit: Visit, attempt: int) -> None:
+    def __init__(self, run: Run, visit: Visit, attempt: int, part: str = "") -> None:
         self._run = run
         self._visit = visit
+        self._part = part
         self._used: set[str] | None = None
         self._data: Any = _UNREAD
         self.attempt = attempt
@@ -63,10 +66,23 @@ class RunContext:
         """``"{workflow_id}/{label}/{visit}"``: what to hand to a payment API.
 
         The same over every retry, crash and resume of this visit, and different for
-        every other visit of any run (a slash in the label is written ``%2F``).
+        every other visit of any run (a slash in the label is written ``%2F``). Each
+        branch, step, item, window and compensation has one of its own, which ends in
+        ``/{index}`` or the like.
+
+        Raises:
+            ConfigurationError: a router leaves no row from which its visits could be
+                told apart after a crash.
         """
-        label = self._visit.handler.label.replace("%", "%25").replace("/", "%2F")
-        return f"{self._run.id}/{label}/{self._visit.number}"
+        visit = self._visit
+        if visit.entry is None and self._run.log is not None:
+            raise ConfigurationError(
+                f"state {self.label!r} is a router, whose visits leave no row, so they "
+                "have no idempotency key; register it with register()"
+            )
+        label = visit.handler.label.replace("%", "%25").replace("/", "%2F")
+        key = f"{self._run.id}/{label}/{visit.number}"
+        return f"{key}/{self._part}" if self._part else key
 
     @property
     def data(self) -> Any:
@@ -86,6 +102,12 @@ class RunContext:
     def data(self, value: Any) -> None:
         self._run.encode_data(value)
         self._data = value
+
+    def _joined(self) -> SplitResult:
+        """Return what the split before this state has come to."""
+        from .split import joined
+
+        return joined(self._run, self._visit)
 
     def _changed_data(self) -> bytes | None:
         """Return the data as this attempt leaves it, encoded; None if unread."""
@@ -140,7 +162,9 @@ class RunContext:
             codec = codec_of(function)
         except ConfigurationError as error:
             raise ConfigurationError(f"{self._call(name)}: {error}") from error
-        recorded = visit.memos.get(name)
+        key = memo_key(self._part, name)
+        memos = visit.progress.memos
+        recorded = memos.get(key)
         if recorded is None:
             if run.halt is not None:
                 raise run.halt
@@ -156,7 +180,9 @@ class RunContext:
                 # task makes of this exception, the run must not go on.
                 run.halt = error
                 raise
-            recorded = await run.record_memo(visit, name, encoded)
+            await run.record(visit, Memo(key, encoded), f"run.once({name!r})")
+            # An earlier result, if a call of another attempt came back first.
+            recorded = memos[key]
         return codec.decode(recorded)
 
     def _use(self, name: object) -> None:

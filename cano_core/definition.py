@@ -6,24 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
-from .binding import Binding, task_name
+from .binding import Scope
 from .context import RunContext
 from .errors import ConfigurationError
 from .graph import Graph
-from .handlers import ExitHandler, Handler, SingleHandler
-from .policy import TaskConfig
+from .handlers import ExitHandler, Handler
+from .join import SplitResult
+from .registrations import Registration
 from .states import State, label_of
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """One state and the task that was registered for it."""
-
-    state: State
-    label: str
-    task: object
-    config: TaskConfig
 
 
 @final
@@ -80,40 +70,34 @@ def define(
         problems.append("the workflow has no exit state: say add_exit_state(...)")
     labels = {label_of(state): state for state in exits}
     labels |= {each.label: each.state for each in registrations}
-    names: dict[str, object] = {"RunContext": RunContext, "Literal": Literal}
+    names: dict[str, object] = {
+        "RunContext": RunContext,
+        "SplitResult": SplitResult,
+        "Literal": Literal,
+    }
     for state in labels.values():
         names[type(state).__name__] = type(state)
     if isinstance(data_type, type):
         names[data_type.__name__] = data_type
+    scope = Scope(resources, data_type, names)
 
     table: dict[State, Handler] = {}
     transitions: dict[str, frozenset[str] | None] = {}
     for each in registrations:
-        binding = Binding(
-            each.task, resources=resources, data_type=data_type, names=names
-        )
-        problems += [f"state {each.label!r}: {text}" for text in binding.problems]
-        allowed = (
-            None if binding.transitions is None else frozenset(binding.transitions)
-        )
-        for state in binding.transitions or ():
+        built = each.build(scope)
+        problems += [f"state {each.label!r}: {text}" for text in built.problems]
+        for state in built.transitions or ():
             if labels.get(label_of(state)) != state:
                 problems.append(
-                    f"state {each.label!r}: task {task_name(each.task)!r} may return "
+                    f"state {each.label!r}: task {built.handler.name!r} may return "
                     f"{state!r}, which is neither registered nor an exit state"
                 )
         transitions[each.label] = (
-            None if allowed is None else frozenset(map(label_of, allowed))
+            None
+            if built.transitions is None
+            else frozenset(map(label_of, built.transitions))
         )
-        table[each.state] = SingleHandler.of(
-            each.state,
-            each.label,
-            task_name(each.task),
-            each.task,
-            each.config,
-            binding.call(),
-            allowed,
-        )
+        table[each.state] = built.handler
     for state in exits:
         table[state] = ExitHandler(state, label_of(state))
     if problems:

@@ -4,6 +4,9 @@
     ├── ConfigurationError      the definition or the call is wrong, or a task broke it
     ├── TaskFailedError         a task failed for good
     │   └── RetryExhaustedError     ... after more than one attempt
+    ├── WorkflowTimeoutError    the run took longer than its total_timeout
+    ├── RunCancelledError       a Cancellation stopped the run
+    ├── CompensationFailedError a rollback could not undo everything (yet)
     ├── CheckpointStoreError    the store failed, or holds what it cannot read
     ├── RunConflictError        somebody else owns this run now
     ├── RunExistsError          a fresh run under an id that is taken
@@ -11,16 +14,26 @@
     ├── VersionMismatchError    the log was written by another workflow version
     ├── CorruptLogError         the log breaks its own rules
     ├── RolledBackError         the run was undone
+    ├── CircuitOpenError        a circuit breaker refused a call
+    ├── RateLimitedError        a rate limiter refused a call that would not wait
+    ├── FlowError               the scheduler can't do this with a flow now
+    ├── SchedulerStopError      flows that did not end when the scheduler was stopped
     └── ResourceError           a resource could not be set up
 
-Except for `TaskFailedError`, where the task itself failed, none of them is ever
-raised because of what a task did to the outside world: the log is as it was.
+`TaskFailedError`, `WorkflowTimeoutError` and `RunCancelledError` are failures of the
+run: what compensatable tasks have done is undone before one of them is raised (a
+`Cancellation` says itself whether). Of all others none is ever raised because of what
+a task did to the outside world: the log is as it was, and nothing is undone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+if TYPE_CHECKING:
+    from .failure import Failure
 
 
 class CanoError(Exception):
@@ -93,6 +106,124 @@ class TaskFailedError(CanoError):
 
 class RetryExhaustedError(TaskFailedError):
     """A task failed for good after more than one attempt."""
+
+
+class GivenUp(Exception):
+    """Between the parts of a state: a call failed in all its attempts.
+
+    Never raised out of the engine.
+
+    Attributes:
+        attempts: the exception of every attempt, in order; at least one.
+    """
+
+    def __init__(self, attempts: Sequence[Exception]) -> None:
+        super().__init__(*attempts[-1].args)
+        self.attempts = tuple(attempts)
+
+
+class WorkflowTimeoutError(CanoError):
+    """A run took longer than the workflow's ``total_timeout``.
+
+    The time counts from the run's first start, crashes and restarts included.
+
+    Attributes:
+        workflow_id: the run, or None for a run without an id.
+        state: label of the state it was in, or was about to enter.
+        limit: the ``total_timeout``, in seconds.
+        path: labels of the states that the run went through.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        workflow_id: str | None,
+        state: str,
+        limit: float,
+        path: Sequence[str],
+    ) -> None:
+        super().__init__(message)
+        self.workflow_id = workflow_id
+        self.state = state
+        self.limit = limit
+        self.path = tuple(path)
+
+
+class RunCancelledError(CanoError):
+    """A `Cancellation` stopped a run.
+
+    Attributes:
+        workflow_id: the run, or None for a run without an id.
+        state: label of the state it was in, or was about to enter.
+        path: labels of the states that the run went through.
+        rollback: whether what was done has been undone; if not, the run can be
+            resumed.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        workflow_id: str | None,
+        state: str,
+        path: Sequence[str],
+        rollback: bool,
+    ) -> None:
+        super().__init__(message)
+        self.workflow_id = workflow_id
+        self.state = state
+        self.path = tuple(path)
+        self.rollback = rollback
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NotUndone:
+    """One visit that a rollback has not undone.
+
+    Attributes:
+        state: its label.
+        sequence: of its entry row; None in a run without a log.
+        output: what its task had returned for `compensate`; the encoded bytes, if
+            they can't be read.
+        error: why it could not be undone; None if there was no time left to try.
+    """
+
+    state: str
+    sequence: int | None
+    output: object
+    error: Exception | None
+
+
+class CompensationFailedError(CanoError):
+    """A rollback could not undo everything; the next resume tries the rest again.
+
+    The failure that began the rollback is the ``__cause__``, if this process saw it.
+
+    Attributes:
+        workflow_id: the run, or None for a run without an id.
+        failure: the failure that began the rollback, as it is recorded.
+        remaining: every visit that is still to be undone, in the order of undoing.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        workflow_id: str | None,
+        failure: Failure,
+        remaining: Sequence[NotUndone],
+    ) -> None:
+        super().__init__(message)
+        self.workflow_id = workflow_id
+        self.failure = failure
+        self.remaining = tuple(remaining)
+
+    @property
+    def errors(self) -> tuple[Exception, ...]:
+        """Why compensations failed, in the order in which they were tried."""
+        return tuple(each.error for each in self.remaining if each.error is not None)
 
 
 class CheckpointStoreError(CanoError):
@@ -169,7 +300,81 @@ class CorruptLogError(CanoError):
 
 
 class RolledBackError(CanoError):
-    """The run was rolled back: what it had done was undone."""
+    """The run was rolled back: what it had done was undone.
+
+    Attributes:
+        workflow_id: the run.
+        failure: what it had failed with.
+    """
+
+    def __init__(self, workflow_id: str, failure: Failure) -> None:
+        super().__init__(
+            f"run {workflow_id!r} was rolled back after state {failure.state!r} "
+            f"failed with {failure.error}: {failure.message}; the store's clear() "
+            "frees the id"
+        )
+        self.workflow_id = workflow_id
+        self.failure = failure
+
+
+class CircuitOpenError(CanoError):
+    """A circuit breaker refused a call, which therefore was not made.
+
+    Attributes:
+        breaker: the breaker's name, if it has one.
+        retry_after: seconds until it lets a trial call through; 0 while one is under
+            way, on which the rest depends.
+    """
+
+    def __init__(
+        self, message: str, *, breaker: str | None, retry_after: float
+    ) -> None:
+        super().__init__(message)
+        self.breaker = breaker
+        self.retry_after = retry_after
+
+
+class RateLimitedError(CanoError):
+    """A rate limiter refused a call, which was not to wait.
+
+    Attributes:
+        tier: name of the tier, or of the limiter, that is used up; of several the one
+            that takes longest to have enough again.
+        retry_after: seconds until there is enough for this call, if nobody else
+            comes.
+    """
+
+    def __init__(self, message: str, *, tier: str | None, retry_after: float) -> None:
+        super().__init__(message)
+        self.tier = tier
+        self.retry_after = retry_after
+
+
+class FlowError(CanoError):
+    """The scheduler refused what it was asked to do with a flow.
+
+    Attributes:
+        flow_id: the flow.
+        reason: ``"unknown"``, ``"running"``, ``"tripped"`` or ``"stopped"`` (the
+            scheduler is not running).
+    """
+
+    def __init__(self, message: str, *, flow_id: str, reason: str) -> None:
+        super().__init__(message)
+        self.flow_id = flow_id
+        self.reason = reason
+
+
+class SchedulerStopError(CanoError):
+    """The scheduler stopped, but some runs did not: they were abandoned.
+
+    Attributes:
+        flows: ids of the flows whose runs go on, if their process lets them.
+    """
+
+    def __init__(self, message: str, *, flows: Sequence[str]) -> None:
+        super().__init__(message)
+        self.flows = tuple(flows)
 
 
 class ResourceError(CanoError):

@@ -1,19 +1,27 @@
-"""What happens in a state: one class for each kind.
+"""What happens in a state: one class for each way that a state treats the log.
 
-A handler is shared by all runs of a workflow and keeps nothing of any of them; what a
-run remembers is in its `Run`.
+Whatever a task does inside (poll, wait, work through a batch, split into branches) is
+one call to a handler; see `assembly`. A handler is shared by all runs of a workflow
+and keeps nothing of any of them; what a run remembers is in its `Run`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, cast, final
+from typing import TYPE_CHECKING, Any, Protocol, cast, final
 
+from .attempts import Attempts
 from .checkpoints.row import Outcome, OutcomeStatus
 from .context import RunContext
-from .errors import ConfigurationError, RetryExhaustedError, TaskFailedError
-from .extension import RunWrapper, TaskCall
-from .policy import TaskConfig, try_again
+from .errors import (
+    ConfigurationError,
+    GivenUp,
+    RetryExhaustedError,
+    RunCancelledError,
+    TaskFailedError,
+    WorkflowTimeoutError,
+)
+from .extension import RunWrapper
 from .states import State
 from .wording import described, shown
 
@@ -45,114 +53,74 @@ class Handler(Protocol):
 
 @final
 @dataclass(frozen=True, slots=True)
-class SingleHandler:
-    """A state with one task, which returns the next state."""
+class Station:
+    """What every state with a task has, whatever it does with the log.
+
+    Attributes:
+        state: the state, as registered.
+        label: its label.
+        task: the task, as registered.
+        attempts: calls it.
+        allowed: the states that it may return; None for any.
+        takes_join: whether the task has a parameter for a `SplitResult`.
+    """
 
     state: State
     label: str
-    name: str
     task: object
-    config: TaskConfig
-    attempt: TaskCall
-    call: TaskCall
+    attempts: Attempts
     allowed: frozenset[State] | None
+    takes_join: bool = False
 
-    @classmethod
-    def of(
-        cls,
-        state: State,
-        label: str,
-        name: str,
-        task: object,
-        config: TaskConfig,
-        attempt: TaskCall,
-        allowed: frozenset[State] | None,
-    ) -> SingleHandler:
-        """Make a handler from one attempt of its task, still without a time limit."""
-        call = config.bounded(attempt)
-        return cls(state, label, name, task, config, attempt, call, allowed)
+    def wrapped(self, wrapper: RunWrapper) -> Station:
+        """Return the same with its task wrapped, inside the limits."""
+        attempt = wrapper.wrap_task(self.label, self.task, self.attempts.attempt)
+        return replace(self, attempts=self.attempts.around(attempt))
 
-    def wrapped(self, wrapper: RunWrapper) -> SingleHandler:
-        """Return the same handler with its task wrapped, inside the time limit."""
-        attempt = wrapper.wrap_task(self.label, self.task, self.attempt)
-        return replace(self, attempt=attempt, call=self.config.bounded(attempt))
+    async def perform(
+        self, run: Run, visit: Visit, *, protected: bool = False
+    ) -> tuple[RunContext, Any]:
+        """Do the task.
 
-    async def execute(self, run: Run) -> Handler | None:
-        """Write the entry row, run the task, and go where it says."""
-        visit = run.begin(self)
-        if run.log is not None and not visit.resumes:
-            await run.record_entry(self)
+        Args:
+            run: the run.
+            visit: the visit.
+            protected: let it come to its end, even if the run has to stop.
+
+        Returns:
+            The context of the attempt that succeeded, and what it returned.
+
+        Raises:
+            TaskFailedError: it failed for good.
+            WorkflowTimeoutError: the run's time is over.
+            RunCancelledError: the run was asked to stop.
+        """
         tell = run.tell
         if tell is not None:
-            tell("on_task_start", run.workflow_id, self.name)
-        context = RunContext(run, visit, 1)
+            tell("on_task_start", run.workflow_id, self.attempts.name)
+        work = self.attempts.made(run, visit)
         try:
-            result = await self.call(context)
-        except Exception as error:  # noqa: BLE001 -- a task may fail with anything
-            context, result = await self._recover(run, visit, error)
-        if run.halt is not None:
-            raise run.halt
-        following = self._follow(run, result)
-        changed = context._changed_data()
-        if changed is not None:
-            run.snapshot = changed
-        if tell is not None:
-            tell("on_task_success", run.workflow_id, self.name)
-        return following
+            if run.interruption is None or protected:
+                return await work
+            return await run.interruption.within(run, self.label, work)
+        except GivenUp as error:
+            last = error.attempts[-1]
+            if tell is not None:
+                tell("on_task_failure", run.workflow_id, self.attempts.name, last)
+            raise self.failure(run, error.attempts) from last
+        except (WorkflowTimeoutError, RunCancelledError) as error:
+            if tell is not None:
+                tell("on_task_failure", run.workflow_id, self.attempts.name, error)
+            raise
 
-    async def _recover(
-        self, run: Run, visit: Visit, first: Exception
-    ) -> tuple[RunContext, object]:
-        """Try again as the policy says, or raise what a failure for good raises."""
-        attempts = [first]
-
-        async def attempt(number: int) -> tuple[RunContext, object]:
-            context = RunContext(run, visit, number)
-            try:
-                return context, await self.call(context)
-            except Exception as error:
-                attempts.append(error)
-                raise
-
-        def may_retry() -> bool:
-            return run.halt is None and not isinstance(attempts[-1], ConfigurationError)
-
-        def on_retry(number: int) -> None:
-            if run.tell is not None:
-                run.tell("on_retry", run.workflow_id, self.name, number)
-
-        last: Exception = first
-        if self.config.retry.retries and may_retry():
-            try:
-                outcome: tuple[RunContext, object] = await try_again(
-                    self.config.retry,
-                    first,
-                    attempt,
-                    may_retry=may_retry,
-                    on_retry=on_retry,
-                )
-            except Exception as error:  # noqa: BLE001 -- a task may fail with anything
-                last = error
-            else:
-                return outcome
-        if run.halt is not None:
-            raise run.halt
-        if run.tell is not None:
-            run.tell("on_task_failure", run.workflow_id, self.name, last)
-        raise self._failure(run, attempts) from last
-
-    def _failure(self, run: Run, attempts: list[Exception]) -> TaskFailedError:
+    def failure(self, run: Run, attempts: tuple[Exception, ...]) -> TaskFailedError:
+        """Return what a failure for good raises."""
         kind = TaskFailedError if len(attempts) == 1 else RetryExhaustedError
-        last = attempts[-1]
         tries = "" if len(attempts) == 1 else f" {len(attempts)} times, at last"
-        resume = (
-            f"; resume_from({run.workflow_id!r}) runs this state again"
-            if run.log is not None
-            else ""
-        )
+        resume = "" if run.completed else run.resume_hint
         return kind(
-            f"{run.described}: task {self.name!r} of state {self.label!r} failed"
-            f"{tries} with {described(last)}"
+            f"{run.described}: task {self.attempts.name!r} of state {self.label!r} "
+            f"failed{tries} with {described(attempts[-1])}"
             f" (path: {run.described_path}){resume}",
             workflow_id=run.workflow_id,
             state=self.label,
@@ -160,7 +128,12 @@ class SingleHandler:
             attempts=attempts,
         )
 
-    def _follow(self, run: Run, result: object) -> Handler:
+    def follow(self, run: Run, result: object) -> Handler:
+        """Return the handler of the state that the task returned.
+
+        Raises:
+            ConfigurationError: it is none, or not one that the task declares.
+        """
         try:
             following = run.table[cast(State, result)]
         except (KeyError, TypeError):
@@ -170,25 +143,95 @@ class SingleHandler:
             following.state is not result and not isinstance(result, State)
         ):
             known = ", ".join(handler.label for handler in run.table.values())
-            raise self._misdirected(
+            raise self.misdirected(
                 run, result, f"which is no state of this workflow ({known})"
             )
         if self.allowed is not None and result not in self.allowed:
             declared = ", ".join(
                 sorted(run.table[state].label for state in self.allowed)
             )
-            raise self._misdirected(
+            raise self.misdirected(
                 run, result, f"but its return annotation declares only {declared}"
             )
         return following
 
-    def _misdirected(
-        self, run: Run, result: object, problem: str
-    ) -> ConfigurationError:
+    def misdirected(self, run: Run, result: object, problem: str) -> ConfigurationError:
+        """Return what is raised when a task returned what it must not."""
         return ConfigurationError(
-            f"{run.described}: task {self.name!r} of state {self.label!r} returned "
-            f"{shown(result)}, {problem}; no row was written for it"
+            f"{run.described}: task {self.attempts.name!r} of state {self.label!r} "
+            f"returned {shown(result)}, {problem}; no row was written for it"
         )
+
+    def succeeded(self, run: Run, context: RunContext) -> None:
+        """Take over what the attempt that succeeded has left."""
+        changed = context._changed_data()
+        if changed is not None:
+            run.snapshot = changed
+        if run.tell is not None:
+            run.tell("on_task_success", run.workflow_id, self.attempts.name)
+
+
+@final
+class TaskHandler:
+    """A state with a task, which returns the next state; it has an entry row."""
+
+    __slots__ = ("label", "name", "state", "station")
+
+    def __init__(self, station: Station) -> None:
+        self.station = station
+        self.state = station.state
+        self.label = station.label
+        self.name = station.attempts.name
+
+    def wrapped(self, wrapper: RunWrapper) -> TaskHandler:
+        """Return the same handler with its task wrapped."""
+        return TaskHandler(self.station.wrapped(wrapper))
+
+    async def execute(self, run: Run) -> Handler | None:
+        """Write the entry row, do the task, and go where it says."""
+        station = self.station
+        if run.interruption is not None:
+            run.interruption.check(run, self.label)
+        visit = run.begin(self)
+        if run.log is not None:
+            await run.record_entry(visit)
+        context, result = await station.perform(run, visit)
+        following = station.follow(run, result)
+        station.succeeded(run, context)
+        return following
+
+
+@final
+class RouterHandler:
+    """A state that only chooses the next one; it has a row only where a run starts."""
+
+    __slots__ = ("label", "name", "state", "station")
+
+    def __init__(self, station: Station) -> None:
+        self.station = station
+        self.state = station.state
+        self.label = station.label
+        self.name = station.attempts.name
+
+    def wrapped(self, wrapper: RunWrapper) -> RouterHandler:
+        """Return the same handler with its task wrapped."""
+        return RouterHandler(self.station.wrapped(wrapper))
+
+    async def execute(self, run: Run) -> Handler | None:
+        """Ask where to go."""
+        station, log = self.station, run.log
+        if run.interruption is not None:
+            run.interruption.check(run, self.label)
+        visit = run.begin(self)
+        if log is not None:
+            if log.end:
+                await log.flush()
+            else:
+                await run.record_entry(visit)
+        context, result = await station.perform(run, visit)
+        following = station.follow(run, result)
+        station.succeeded(run, context)
+        return following
 
 
 @final
@@ -213,6 +256,6 @@ class ExitHandler:
         """Let go of the log, after writing the exit's row if it is not there yet."""
         outcome = Outcome(OutcomeStatus.FINISHED, self.label, run.snapshot, run.version)
         if run.log is not None:
-            await run.log.finish(self.label, run.snapshot, outcome, row=row)
+            await run.log.finish(outcome, exit_row=row)
         run.outcome = outcome
         run.exit = self.state

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final, is_typeddict
+from typing import TYPE_CHECKING, Any, NoReturn, final, is_typeddict
 
-from .checkpoints.row import CheckpointRow, Outcome, OutcomeStatus, RowKind
+import msgspec
+
+from .cancellation import Cancellation
+from .checkpoints.row import Outcome, OutcomeStatus, RowKind
 from .checkpoints.store import CheckpointStore
 from .codec import Codec
 from .definition import Definition
 from .errors import ConfigurationError, CorruptLogError, RolledBackError
 from .extension import run_wrappers
+from .failure import Failure, decode_failure
 from .handlers import ExitHandler, Handler
+from .interruption import Interruption
 from .log import RunLog
 from .observers import ObserverGroup
-from .replay import check_versions, replay
+from .progress import STARTED, Memo, encode_number
+from .replay import Position, check_versions, replay
 from .resources import ResourceScope
 from .run import Run, encode_checked
+from .saga import undo_all
 from .states import State, check_workflow_id
 from .wording import described, shown
 
@@ -35,6 +44,8 @@ class Launcher:
         scope: its resources.
         store: where logs are kept, or None.
         observers: who is told, or None.
+        total_timeout: seconds that a run may take, or None.
+        compensation_timeout: seconds that a rollback may take, or None.
         store_timeout: seconds that one call of the store may take, or None.
         version: written into every row.
         accepts_versions: versions of older rows that are accepted.
@@ -46,6 +57,8 @@ class Launcher:
     definition: Definition
     scope: ResourceScope
     store: CheckpointStore | None
+    total_timeout: float | None
+    compensation_timeout: float | None
     store_timeout: float | None
     observers: ObserverGroup | None
     version: int
@@ -80,8 +93,21 @@ class Launcher:
             raise ConfigurationError(f"data {shown(data)} is no {wanted}")
         return encode_checked(self.codec, data, "a fresh run")
 
-    def new_run(self, workflow_id: str | None, snapshot: bytes | None) -> Run:
-        """Make a run that has not begun, wrapped as the plugins want it."""
+    def new_run(
+        self,
+        workflow_id: str | None,
+        snapshot: bytes | None,
+        cancel: Cancellation | None,
+    ) -> Run:
+        """Make a run that has not begun, wrapped as the plugins want it.
+
+        Raises:
+            ConfigurationError: the id, or what may cancel it, can't be used.
+        """
+        if cancel is not None and not isinstance(cancel, Cancellation):
+            raise ConfigurationError(
+                f"cancel={shown(cancel)} is no Cancellation: give cancel=Cancellation()"
+            )
         if workflow_id is not None:
             check_workflow_id(workflow_id)
         table = self.definition.table
@@ -104,6 +130,12 @@ class Launcher:
             log=log,
             codec=self.codec,
             snapshot=snapshot,
+            interruption=(
+                None
+                if self.total_timeout is None and cancel is None
+                else Interruption(self.total_timeout, cancel)
+            ),
+            compensation_timeout=self.compensation_timeout,
         )
 
     async def continued(self, run: Run, workflow_id: str) -> State | None:
@@ -122,27 +154,73 @@ class Launcher:
             states=self.definition.by_label.keys(),
             exits=self.definition.graph.exits,
         )
-        self._check_data(workflow_id, rows[position.entry])
-        handler = run.table[self.definition.by_label[position.label].state]
+        self._check_data(workflow_id, position)
         log.next_sequence = position.rows
-        run.re_enter(position)
-        if isinstance(handler, ExitHandler):
-            await handler.conclude(run, row=False)
-            return handler.state
-        await log.append(RowKind.RESUME, handler.label, handler.name)
+        run.take_over(position)
+        if position.failure is not None:
+            return await self._rolled_back(run, log, position, position.failure)
+        return await self._gone_on(run, log, position)
+
+    async def _gone_on(self, run: Run, log: RunLog, position: Position) -> State:
+        """Go on forwards: with the state of the last visit, or with the one after."""
+        standing = position.standing
+        label = position.label if standing is None else standing.following
+        known = self.definition.by_label.get(label)
+        if known is None:
+            raise CorruptLogError(
+                run.id,
+                position.rows - 1,
+                f"the workflow has no state {label!r}, which is to follow; register it "
+                "again, or under its new name, to go on with this run",
+            )
+        handler = run.table[known.state]
+        if standing is None:
+            run.re_enter(position)
+            if isinstance(handler, ExitHandler):
+                await handler.conclude(run, row=False)
+                return handler.state
+        await self._claim(run, log, position, position.label)
         return await self.drive(run, handler, resumed_after=position.rows - 1)
 
-    def _check_data(self, workflow_id: str, entry: CheckpointRow) -> None:
+    async def _rolled_back(
+        self, run: Run, log: RunLog, position: Position, failure: Failure
+    ) -> NoReturn:
+        """Go on backwards.
+
+        Raises:
+            RolledBackError: everything is undone.
+            CompensationFailedError: not everything is.
+        """
+        await self._claim(run, log, position, failure.state)
+        async with self._alive(run, position.rows - 1):
+            await undo_all(run, failure)
+        raise RolledBackError(run.id, failure)
+
+    async def _claim(
+        self, run: Run, log: RunLog, position: Position, label: str
+    ) -> None:
+        """Write the row by which this process takes the run over."""
+        name = self.definition.by_label[label].name
+        log.hold(RowKind.RESUME, label, name, None)
+        stop = run.interruption
+        if stop is not None and position.started is not None:
+            stop.started = position.started
+        elif stop is not None and stop.limit is not None and position.failure is None:
+            began = Memo(STARTED, encode_number(stop.started))
+            log.hold(RowKind.MEMO, label, name, began.encode())
+        await log.flush()
+
+    def _check_data(self, workflow_id: str, position: Position) -> None:
         if self.codec is None:
             return
         try:
-            if entry.payload is None:
+            if position.data is None:
                 raise ValueError("the row has none")
-            self.codec.decode(entry.payload)
+            self.codec.decode(position.data)
         except Exception as error:
             raise CorruptLogError(
                 workflow_id,
-                entry.sequence,
+                position.entry,
                 f"its data can't be read as {self.data_type!r}: {described(error)}; if "
                 "the type has changed, raise the workflow's version",
             ) from error
@@ -157,6 +235,12 @@ class Launcher:
             handler: where it begins or re-enters.
             resumed_after: sequence of the last row that the run was resumed after.
         """
+        async with self._alive(run, resumed_after):
+            return await run.drive(run.table[handler.state])
+
+    @asynccontextmanager
+    async def _alive(self, run: Run, resumed_after: int | None) -> AsyncIterator[None]:
+        """Set the resources up for a run, and tell of its beginning and its end."""
         tell = run.tell
         if tell is not None:
             tell("on_run_start", run.workflow_id)
@@ -165,7 +249,7 @@ class Launcher:
         try:
             lease = await self.scope.acquire()
             try:
-                return await run.drive(run.table[handler.state])
+                yield
             finally:
                 await self.scope.release(lease)
         finally:
@@ -177,10 +261,7 @@ class Launcher:
 
 def _ended_at(definition: Definition, run: Run, outcome: Outcome) -> State:
     if outcome.status is OutcomeStatus.ROLLED_BACK:
-        raise RolledBackError(
-            f"{run.described} failed at {outcome.state!r} and was rolled back; the "
-            "store's clear() frees the id"
-        )
+        raise RolledBackError(run.id, _failure_in(outcome))
     handler = definition.by_label.get(outcome.state)
     if not isinstance(handler, ExitHandler):
         raise ConfigurationError(
@@ -188,3 +269,10 @@ def _ended_at(definition: Definition, run: Run, outcome: Outcome) -> State:
             "this workflow any more; add it again"
         )
     return handler.state
+
+
+def _failure_in(outcome: Outcome) -> Failure:
+    try:
+        return decode_failure(outcome.payload)
+    except msgspec.MsgspecError:
+        return Failure(outcome.state, "an unknown error", "not recorded", ())

@@ -66,8 +66,14 @@ class RunLog:
         self._tell = tell
         self._timeout = timeout
         self._deadline = Deadline(timeout)
+        self._waiting: list[CheckpointRow] = []
         self.lock = asyncio.Lock()
         self.next_sequence = 0
+
+    @property
+    def end(self) -> int:
+        """The sequence of the next row, those that are waiting counted in."""
+        return self.next_sequence + len(self._waiting)
 
     async def load(self) -> list[CheckpointRow]:
         """Read the whole log, ascending."""
@@ -86,7 +92,7 @@ class RunLog:
     async def append(
         self, kind: RowKind, state: str, task: str, payload: bytes | None = None
     ) -> None:
-        """Add one row to the end of the log.
+        """Add one row to the end of the log, and those that are waiting before it.
 
         Raises:
             RunConflictError: the log has gone on without this run.
@@ -99,53 +105,61 @@ class RunLog:
         self, kind: RowKind, state: str, task: str, payload: bytes | None
     ) -> None:
         """Do what `append` does, while the caller holds the lock."""
-        row = self._next_row(kind, state, task, payload)
-        what = f"append of row {row.sequence} ({kind.name}, state {state!r})"
-        await self._guard(what, self._store.append, row)
-        self._advance()
+        sequence = self.next_sequence
+        if self._waiting:
+            self.hold(kind, state, task, payload)
+            rows = self._waiting
+        else:
+            rows = [CheckpointRow(sequence, state, task, kind, payload, self._version)]
+        await self._guard("append", self._store.append, *rows)
+        self._advance(len(rows))
 
-    async def finish(
-        self, state: str, payload: bytes | None, outcome: Outcome, *, row: bool = True
-    ) -> None:
-        """Record that the run ended at an exit state, and let go of its log.
+    def hold(self, kind: RowKind, state: str, task: str, payload: bytes | None) -> None:
+        """Let a row wait for the next one: both become durable in one step."""
+        sequence = self.next_sequence + len(self._waiting)
+        self._waiting.append(
+            CheckpointRow(sequence, state, task, kind, payload, self._version)
+        )
+
+    async def flush(self) -> None:
+        """Write the rows that are waiting, if there are any."""
+        async with self.lock:
+            if self._waiting:
+                await self._guard("append", self._store.append, *self._waiting)
+                self._advance(len(self._waiting))
+
+    async def finish(self, outcome: Outcome, *, exit_row: bool) -> None:
+        """Record that the run has ended, and let go of its log.
 
         Args:
-            state: label of the exit state.
-            payload: the run's data.
             outcome: what is left of the run.
-            row: False if the log ends with the exit's entry row already.
+            exit_row: whether the log still needs the entry row of the exit state.
         """
-        if not remembers_outcomes(self._store):
-            if row:
-                await self.append(RowKind.STATE_ENTRY, state, "", payload)
-            await self._alone("clear", self._store.clear)
-            return
         async with self.lock:
-            rows = (
-                [self._next_row(RowKind.STATE_ENTRY, state, "", payload)] if row else []
-            )
-            await self._alone(
-                f"finish at state {state!r}", self._store.finish, rows, outcome
-            )
-            if row:
-                self._advance()
-
-    def _next_row(
-        self, kind: RowKind, state: str, task: str, payload: bytes | None
-    ) -> CheckpointRow:
-        return CheckpointRow(
-            self.next_sequence, state, task, kind, payload, self._version
-        )
+            if exit_row:
+                self.hold(RowKind.STATE_ENTRY, outcome.state, "", outcome.payload)
+            rows = self._waiting
+            if remembers_outcomes(self._store):
+                await self._alone("finish", self._store.finish, rows, outcome)
+                self._advance(len(rows))
+                return
+            if rows:
+                await self._guard("append", self._store.append, *rows)
+                self._advance(len(rows))
+            await self._alone("clear", self._store.clear)
 
     def close(self) -> None:
         """Let go of what is only of use while the run goes on."""
         self._deadline.close()
 
-    def _advance(self) -> None:
-        sequence = self.next_sequence
-        self.next_sequence = sequence + 1
+    def _advance(self, rows: int) -> None:
+        first = self.next_sequence
+        self.next_sequence = first + rows
+        if self._waiting:
+            self._waiting = []
         if self._tell is not None:
-            self._tell("on_checkpoint", self._workflow_id, sequence)
+            for sequence in range(first, first + rows):
+                self._tell("on_checkpoint", self._workflow_id, sequence)
 
     async def _alone(
         self, what: str, operation: Callable[..., Awaitable[T]], *arguments: Any
@@ -169,16 +183,24 @@ class RunLog:
             if task is None or task.cancelling():
                 raise
             # Nobody has cancelled the run: something inside the store gave up.
-            raise self._failed(what, described(error)) from error
+            raise self._failed(what, described(error), *arguments) from error
         except Exception as error:
             problem = (
                 f"no answer within {self._timeout} seconds"
                 if self._deadline.expired
                 else described(error)
             )
-            raise self._failed(what, problem) from error
+            raise self._failed(what, problem, *arguments) from error
 
-    def _failed(self, what: str, problem: str) -> CheckpointStoreError:
+    def _failed(
+        self, what: str, problem: str, *arguments: object
+    ) -> CheckpointStoreError:
+        for each in arguments:
+            if isinstance(each, CheckpointRow):
+                kind = RowKind(each.kind).name
+                what = f"append of row {each.sequence} ({kind}, state {each.state!r})"
+            elif isinstance(each, Outcome):
+                what = f"{what} at state {each.state!r}"
         return CheckpointStoreError(
             f"run {self._workflow_id!r}: {what} failed in "
             f"{type(self._store).__name__}: {problem}; the run stopped and can be "

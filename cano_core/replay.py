@@ -8,13 +8,26 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import final
+from typing import TypeVar, final
 
 import msgspec
 
 from .checkpoints.row import CheckpointRow, RowKind
 from .errors import CorruptLogError, VersionMismatchError
-from .memo import decode_memo
+from .failure import Failure, decode_failure
+from .progress import (
+    STARTED,
+    Branch,
+    Completion,
+    Cursor,
+    Memo,
+    Progress,
+    decode_moment,
+    decode_sequence,
+)
+from .saga import Completed
+
+T = TypeVar("T")
 
 PATH_LENGTH = 1000
 """How many labels of a run's path are kept; a loop may go on for ever."""
@@ -26,24 +39,43 @@ class Position:
     """Where a log ends.
 
     Attributes:
-        label: the state that the run is in.
-        entry: sequence of the entry row of the present visit.
+        label: the state of the last visit.
+        entry: sequence of that visit's entry row.
         rows: number of rows in the log.
-        payload: the data as of that entry.
-        resumes: RESUME rows of the present visit.
+        data: the run's data from here on, encoded.
+        resumes: RESUME rows of that visit.
         visits: entries of each label so far.
         path: labels entered, the last thousand.
-        memos: encoded results of the present visit's finished calls, by name.
+        progress: what that visit need not do again.
+        standing: what that visit has left, if it is over and no other has begun.
+        completed: what a rollback has, or would have, to undo; by entry row.
+        failure: what is being rolled back; None if nothing is.
+        undoing: memos of that rollback.
+        undone: sequences of the entries that it has undone.
+        started: when the run began, in seconds since the epoch, if it is recorded.
     """
 
     label: str
     entry: int
     rows: int
-    payload: bytes | None
+    data: bytes | None
     resumes: int = 0
     visits: Counter[str] = field(default_factory=Counter)
     path: deque[str] = field(default_factory=lambda: deque(maxlen=PATH_LENGTH))
-    memos: dict[str, bytes] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
+    standing: Completion | None = None
+    completed: dict[int, Completed] = field(default_factory=dict)
+    failure: Failure | None = None
+    undoing: Progress = field(default_factory=Progress)
+    undone: set[int] = field(default_factory=set)
+    started: float | None = None
+
+    @property
+    def to_undo(self) -> list[Completed]:
+        """What a rollback has still to undo, in order of completion."""
+        return [
+            each for entry, each in self.completed.items() if entry not in self.undone
+        ]
 
 
 def check_versions(
@@ -82,71 +114,160 @@ def replay(
     """
     position = Position("", -1, len(rows), None)
     for expected, row in enumerate(rows):
-
-        def corrupt(problem: str, row: CheckpointRow = row) -> CorruptLogError:
-            return CorruptLogError(workflow_id, row.sequence, problem)
-
         if row.sequence != expected:
-            raise corrupt(
+            raise CorruptLogError(
+                workflow_id,
+                row.sequence,
                 f"row {expected} is missing: the log has a gap before this"
                 if row.sequence > expected
-                else "the sequence is there twice"
+                else "the sequence is there twice",
             )
-        if position.label in exits:
-            raise corrupt(f"nothing may follow the exit state {position.label!r}")
-        # Compared by value: a user's store may give plain numbers.
-        if row.kind == RowKind.STATE_ENTRY:
-            if row.state not in states:
-                raise corrupt(
-                    f"the workflow has no state {row.state!r}; register it again, or "
-                    "under its new name, to go on with this run"
-                )
-            _enter(position, row)
-        elif row.kind not in _WITHIN_A_VISIT:
-            raise corrupt(
-                f"a row of kind {getattr(row.kind, 'name', row.kind)} belongs to no "
-                "state of this workflow"
-            )
-        elif not position.visits:
-            raise corrupt(f"the log begins with a {RowKind(row.kind).name} row")
-        elif row.state != position.label:
-            raise corrupt(
-                f"a {RowKind(row.kind).name} row of state {row.state!r} stands in a "
-                f"visit of {position.label!r}"
-            )
-        else:
-            _WITHIN_A_VISIT[row.kind](position, row, corrupt)
+        try:
+            _read(position, row, states, exits)
+        except _Wrong as wrong:
+            raise CorruptLogError(workflow_id, row.sequence, str(wrong)) from wrong
     return position
+
+
+class _Wrong(ValueError):
+    """What is wrong with a row."""
+
+
+def _read(
+    position: Position,
+    row: CheckpointRow,
+    states: Collection[str],
+    exits: Collection[str],
+) -> None:
+    try:
+        kind = RowKind(row.kind)  # a user's store may give plain numbers
+    except ValueError:
+        raise _Wrong(f"{row.kind!r} is no kind of row") from None
+    if position.label in exits:
+        raise _Wrong(f"nothing may follow the exit state {position.label!r}")
+    if row.state not in states:
+        raise _Wrong(
+            f"the workflow has no state {row.state!r}; register it again, or under its "
+            "new name, to go on with this run"
+        )
+    if not position.visits and kind is not RowKind.STATE_ENTRY:
+        raise _Wrong(f"the log begins with a {kind.name} row")
+    if position.failure is not None:
+        legal, phase = _IN_A_ROLLBACK, "in a rollback"
+    elif position.standing is not None:
+        legal, phase = _AFTER_A_VISIT, "after a completed visit"
+    else:
+        legal, phase = _WITHIN_A_VISIT, "within a visit"
+    if kind not in legal:
+        raise _Wrong(f"a {kind.name} row can't stand {phase}")
+    if kind in _OF_THE_VISIT and (
+        row.state != position.label and position.failure is None
+    ):
+        raise _Wrong(
+            f"a {kind.name} row of state {row.state!r} stands in a visit of "
+            f"{position.label!r}"
+        )
+    legal[kind](position, row)
 
 
 def _enter(position: Position, row: CheckpointRow) -> None:
     position.label = row.state
     position.entry = row.sequence
-    position.payload = row.payload
+    position.data = row.payload
     position.resumes = 0
     position.visits[row.state] += 1
     position.path.append(row.state)
-    position.memos = {}
+    position.progress = Progress()
+    position.standing = None
 
 
-Problem = Callable[[str], CorruptLogError]
-
-
-def _resume(position: Position, row: CheckpointRow, corrupt: Problem) -> None:
+def _resume(position: Position, row: CheckpointRow) -> None:
     position.resumes += 1
 
 
-def _memo(position: Position, row: CheckpointRow, corrupt: Problem) -> None:
+def _memo(position: Position, row: CheckpointRow) -> None:
+    memo = _decoded(Memo.decode, row, "memo")
+    if memo.key == STARTED:
+        position.started = _decoded(lambda _: decode_moment(memo.result), row, "moment")
+    elif position.standing is not None:
+        raise _Wrong("a memo stands after the visit it belongs to")
+    progress = position.progress if position.failure is None else position.undoing
+    if memo.known(progress):
+        raise _Wrong(f"a second memo {memo.key!r} in one visit")
+    memo.apply(progress)
+
+
+def _cursor(position: Position, row: CheckpointRow) -> None:
+    cursor = _decoded(Cursor.decode, row, "cursor")
+    if cursor.known(position.progress):
+        raise _Wrong(f"a second cursor {cursor.number} in one visit")
+    cursor.apply(position.progress)
+    if cursor.data is not None:
+        position.data = cursor.data
+
+
+def _branch(position: Position, row: CheckpointRow) -> None:
+    branch = _decoded(Branch.decode, row, "result of a branch")
+    if branch.known(position.progress):
+        raise _Wrong(f"a second result of branch {branch.part!r} in one visit")
+    branch.apply(position.progress)
+
+
+def _complete(position: Position, row: CheckpointRow) -> None:
+    completion = _decoded(Completion.decode, row, "completion")
+    position.standing = completion
+    position.data = completion.data
+    position.completed[position.entry] = Completed(
+        position.label,
+        position.visits[position.label],
+        position.entry,
+        completion.output,
+    )
+
+
+def _roll_back(position: Position, row: CheckpointRow) -> None:
+    if not position.completed:
+        raise _Wrong("a rollback began although nothing had been completed")
+    position.failure = _decoded(decode_failure, row, "failure")
+
+
+def _compensated(position: Position, row: CheckpointRow) -> None:
+    entry = _decoded(decode_sequence, row, "sequence")
+    completed = position.completed.get(entry)
+    if completed is None or completed.label != row.state:
+        raise _Wrong(f"no visit of {row.state!r} began in row {entry}")
+    if entry in position.undone:
+        raise _Wrong(f"the visit of {row.state!r} of row {entry} was undone twice")
+    position.undone.add(entry)
+
+
+def _decoded(decode: Callable[[bytes | None], T], row: CheckpointRow, what: str) -> T:
     try:
-        name, result = decode_memo(row.payload or b"")
+        return decode(row.payload)
     except (msgspec.MsgspecError, ValueError) as error:
-        raise corrupt(f"its payload is no memo: {error}") from error
-    if name in position.memos:
-        raise corrupt(f"a second memo {name!r} in one visit")
-    position.memos[name] = result
+        raise _Wrong(f"its payload is no {what}: {error}") from error
 
 
-_WITHIN_A_VISIT: dict[RowKind, Callable[[Position, CheckpointRow, Problem], None]] = {
+_Rules = dict[RowKind, Callable[[Position, CheckpointRow], None]]
+
+_WITHIN_A_VISIT: _Rules = {
+    RowKind.STATE_ENTRY: _enter,
     RowKind.RESUME: _resume,
     RowKind.MEMO: _memo,
+    RowKind.STEP_CURSOR: _cursor,
+    RowKind.BRANCH: _branch,
+    RowKind.COMPENSATION_COMPLETION: _complete,
+    RowKind.ROLLBACK: _roll_back,
 }
+_AFTER_A_VISIT: _Rules = {
+    RowKind.STATE_ENTRY: _enter,
+    RowKind.RESUME: _resume,
+    RowKind.MEMO: _memo,
+    RowKind.ROLLBACK: _roll_back,
+}
+_IN_A_ROLLBACK: _Rules = {
+    RowKind.RESUME: _resume,
+    RowKind.MEMO: _memo,
+    RowKind.COMPENSATED: _compensated,
+}
+_OF_THE_VISIT = frozenset(_WITHIN_A_VISIT) - {RowKind.STATE_ENTRY, RowKind.ROLLBACK}

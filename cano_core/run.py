@@ -9,11 +9,18 @@ from typing import Any, TypeAlias, final
 
 from .checkpoints.row import Outcome, RowKind
 from .codec import Codec
-from .errors import ConfigurationError
+from .errors import (
+    ConfigurationError,
+    RunCancelledError,
+    TaskFailedError,
+    WorkflowTimeoutError,
+)
 from .handlers import Handler
+from .interruption import Interruption
 from .log import RunLog, to_its_end
-from .memo import encode_memo
+from .progress import STARTED, Advance, Memo, Progress, encode_number
 from .replay import PATH_LENGTH, Position
+from .saga import Completed, roll_back
 from .states import State
 from .wording import described, shown
 
@@ -28,17 +35,19 @@ class Visit:
     Attributes:
         handler: what the run does there.
         number: n, from 1.
+        entry: sequence of its entry row; None if it has none.
         resumes: how many times this visit was resumed.
-        memos: encoded results of its finished `RunContext.once` calls, by name.
+        progress: what it need not do again.
     """
 
-    __slots__ = ("handler", "memos", "number", "resumes")
+    __slots__ = ("entry", "handler", "number", "progress", "resumes")
 
     def __init__(self, handler: Handler, number: int) -> None:
         self.handler = handler
         self.number = number
+        self.entry: int | None = None
         self.resumes = 0
-        self.memos: dict[str, bytes] = {}
+        self.progress = Progress()
 
 
 @final
@@ -53,6 +62,8 @@ class Run:
         log: where rows go; None for a run without a store.
         codec: reads and writes the run's data; None if it carries none.
         snapshot: the data as of the next entry row, encoded.
+        interruption: what may stop it from outside; None if nothing does.
+        compensation_timeout: seconds that a rollback may take, or None.
 
     Attributes:
         halt: once set, what the run stops with at the next boundary.
@@ -60,6 +71,8 @@ class Run:
         exit: the exit state, once reached.
         outcome: the run's outcome, once reached.
         path: labels entered, the last thousand.
+        completed: what a rollback has to undo, in order of completion.
+        handed: the engine's own memos for the next visit.
     """
 
     def __init__(
@@ -72,6 +85,8 @@ class Run:
         log: RunLog | None,
         codec: Codec[Any] | None,
         snapshot: bytes | None,
+        interruption: Interruption | None = None,
+        compensation_timeout: float | None = None,
     ) -> None:
         self.table = table
         self.workflow_id = workflow_id
@@ -79,11 +94,16 @@ class Run:
         self.tell = tell
         self.log = log
         self.snapshot = snapshot
+        self.interruption = interruption
+        self.compensation_timeout = compensation_timeout
         self.halt: BaseException | None = None
         self.visit: Visit | None = None
         self.exit: State | None = None
         self.outcome: Outcome | None = None
         self.path: deque[str] = deque(maxlen=PATH_LENGTH)
+        self.completed: list[Completed] = []
+        self.handed: dict[str, bytes] = {}
+        self._undoing = Progress()
         self._codec = codec
         self._visits: dict[str, int] = {}
         self._made_up_id: str | None = None
@@ -110,20 +130,36 @@ class Run:
         dots = "… > " if len(self.path) > len(shown) else ""
         return dots + " > ".join(shown)
 
-    def re_enter(self, position: Position) -> None:
-        """Take over from a log: the next visit is the one it ended in."""
+    @property
+    def resume_hint(self) -> str:
+        """How an interrupted run goes on, as messages say it; empty if it can't."""
+        if self.log is None or not self.log.next_sequence:
+            return ""
+        return f"; resume_from({self.workflow_id!r}) runs this state again"
+
+    def take_over(self, position: Position) -> None:
+        """Take over from a log: where it ended, and what is still to be undone."""
         self.path = position.path
-        self.path.pop()
         self._visits = dict(position.visits)
+        self.completed = position.to_undo
+        self.snapshot = position.data
+        self._undoing = position.undoing
+
+    def re_enter(self, position: Position) -> None:
+        """Let the next visit be the one that the log ended in."""
+        self.path.pop()
         self._visits[position.label] -= 1
         self._re_entry = position
-        self.snapshot = position.payload
 
     async def drive(self, handler: Handler) -> State:
-        """Run from a state to an exit state, and return it."""
+        """Run from a state to an exit state, and return it; or undo what was done."""
         following: Handler | None = handler
-        while following is not None:
-            following = await following.execute(self)
+        try:
+            while following is not None:
+                following = await following.execute(self)
+        except (TaskFailedError, WorkflowTimeoutError, RunCancelledError) as failure:
+            await roll_back(self, failure)
+            raise
         if self.exit is None:
             raise ConfigurationError(f"{self.described} ended without an exit state")
         return self.exit
@@ -138,26 +174,50 @@ class Run:
         position = self._re_entry
         if position is not None:
             self._re_entry = None
-            visit.memos = position.memos
+            visit.entry = position.entry
+            visit.progress = position.progress
             # The row by which this process claimed the run came after the position.
             visit.resumes = position.resumes + 1
+        elif self.handed:
+            visit.progress.memos, self.handed = self.handed, {}
         if self.tell is not None:
             self.tell("on_state_enter", self.workflow_id, label)
         return visit
 
-    async def record_entry(self, handler: Handler) -> None:
-        """Write a state's entry row."""
-        if self.log is not None:
-            await self.log.append(
-                RowKind.STATE_ENTRY, handler.label, handler.name, self.snapshot
-            )
+    def revisit(self, handler: Handler, completed: Completed) -> Visit:
+        """Come back to a completed visit, to undo it."""
+        self.visit = visit = Visit(handler, completed.number)
+        visit.entry = completed.entry
+        visit.progress = self._undoing
+        return visit
 
-    async def record_memo(self, visit: Visit, name: str, result: bytes) -> bytes:
-        """Make the result of a `RunContext.once` call durable.
+    async def record_entry(self, visit: Visit) -> None:
+        """Write a visit's entry row, unless the log has it."""
+        log = self.log
+        if log is None or visit.resumes:
+            return
+        handler = visit.handler
+        label, name = handler.label, handler.name
+        visit.entry = log.end
+        stop = self.interruption
+        if stop is not None and stop.limit is not None and not visit.entry:
+            visit.progress.memos[STARTED] = encode_number(stop.started)
+        memos = visit.progress.memos
+        if memos:
+            log.hold(RowKind.STATE_ENTRY, label, name, self.snapshot)
+            for key, result in memos.items():
+                log.hold(RowKind.MEMO, label, name, Memo(key, result).encode())
+            await log.flush()
+        else:
+            await log.append(RowKind.STATE_ENTRY, label, name, self.snapshot)
 
-        Returns:
-            The recorded result: an earlier one, if a call that another attempt left
-            behind has come back first.
+    async def record(self, visit: Visit, advance: Advance, what: str) -> None:
+        """Make durable how far a visit has come, unless it is known.
+
+        Args:
+            visit: the visit.
+            advance: the new memo, cursor or branch.
+            what: whose it is, for messages.
 
         Raises:
             ConfigurationError: the run has left the visit, so it is too late.
@@ -165,37 +225,44 @@ class Run:
             CheckpointStoreError: the store failed.
         """
         if self.log is None:
-            return visit.memos.setdefault(name, result)
-        return await to_its_end(self._write_memo(self.log, visit, name, result))
+            if not advance.known(visit.progress):
+                advance.apply(visit.progress)
+        else:
+            await to_its_end(self._write(self.log, visit, advance, what))
 
-    async def _write_memo(
-        self, log: RunLog, visit: Visit, name: str, result: bytes
-    ) -> bytes:
+    async def _write(
+        self, log: RunLog, visit: Visit, advance: Advance, what: str
+    ) -> None:
         async with log.lock:
             if self.halt is not None:
                 raise self.halt
-            label = visit.handler.label
+            handler = visit.handler
             if visit is not self.visit:
                 raise ConfigurationError(
-                    f"run.once({name!r}) in state {label!r} of {self.described} came "
-                    "back after the run had left it and is not recorded; await the "
-                    "call before the task returns"
+                    f"{what} in state {handler.label!r} of {self.described} came back "
+                    "after the run had left it and is not recorded; await the call "
+                    "before the task returns"
                 )
-            if name not in visit.memos:
+            if visit.entry is None:
+                self.halt = ConfigurationError(
+                    f"{what} in state {handler.label!r} of {self.described} can't be "
+                    "recorded: a router leaves no row; register it with register()"
+                )
+                raise self.halt
+            if not advance.known(visit.progress):
                 try:
                     await log.write(
-                        RowKind.MEMO,
-                        label,
-                        visit.handler.name,
-                        encode_memo(name, result),
+                        advance.kind,
+                        handler.label,
+                        advance.owner(handler.name),
+                        advance.encode(),
                     )
                 except BaseException as error:
                     # Whatever the task makes of this exception, the run must not go
                     # on: the call has happened, and perhaps the log does not know.
                     self.halt = error
                     raise
-                visit.memos[name] = result
-            return visit.memos[name]
+                advance.apply(visit.progress)
 
     def decode_data(self) -> Any:
         """Return the run's data, afresh, as of the entry of the present state.

@@ -28,6 +28,8 @@ class Signature:
 
     Attributes:
         parameters: those that can be filled, in order.
+        positional: those among them that can be filled by position.
+        takes_any: whether it takes any number of values by position.
         returns: the evaluated return annotation, or `UNKNOWN`.
         written_return: the return annotation as it is written.
     """
@@ -45,6 +47,15 @@ class Signature:
             for parameter in signature.parameters.values()
             if parameter.kind not in _VARIABLE and parameter.name not in bound
         ]
+        self.positional = [
+            parameter
+            for parameter in self.parameters
+            if parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+        ]
+        self.takes_any = any(
+            parameter.kind is inspect.Parameter.VAR_POSITIONAL
+            for parameter in signature.parameters.values()
+        )
         self._namespace = {**names, **_visible_to(_code_behind(function))}
         self.written_return = signature.return_annotation
         self.returns = _evaluated(signature.return_annotation, self._namespace)

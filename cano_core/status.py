@@ -31,7 +31,8 @@ class RunStatus:
 
     Attributes:
         phase: what can be said of it.
-        state: label of the state it is in or ended in; None where there is none.
+        state: label of the state it is in, failed in or ended in; None where there is
+            none.
         rows: number of rows in its log.
     """
 
@@ -62,9 +63,10 @@ def status_of(
         remembered: whether the store would have kept an outcome.
     """
     if rows:
+        for row in reversed(rows):
+            if row.kind == RowKind.ROLLBACK:
+                return RunStatus(RunPhase.ROLLING_BACK, row.state, len(rows))
         state = rows[-1].state
-        if any(row.kind == RowKind.ROLLBACK for row in rows):
-            return RunStatus(RunPhase.ROLLING_BACK, state, len(rows))
         ended = rows[-1].kind == RowKind.STATE_ENTRY and state in exits
         phase = RunPhase.FINISHED if ended else RunPhase.INTERRUPTED
         return RunStatus(phase, state, len(rows))

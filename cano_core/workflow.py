@@ -10,14 +10,16 @@ from .arguments import (
     check_store,
     config_for,
     observers_in,
-    store_timeout_in,
+    seconds_in,
     versions_in,
 )
+from .assembly import Model
 from .binding import entry_point
+from .cancellation import Cancellation
 from .checkpoints.row import Outcome
 from .checkpoints.store import CheckpointStore, remembers_outcomes
 from .codec import Codec, codec_for
-from .definition import Definition, Registration, define
+from .definition import Definition, define
 from .errors import (
     ConfigurationError,
     RunConflictError,
@@ -29,6 +31,13 @@ from .launch import Launcher
 from .log import RunLog
 from .observers import WorkflowObserver
 from .policy import TaskConfig
+from .registrations import (
+    CompensatableState,
+    Registration,
+    RouterState,
+    TaskState,
+    compensation_of,
+)
 from .resources import ResourceScope
 from .states import State, check_workflow_id, label_of
 from .status import RunStatus, status_of
@@ -55,6 +64,10 @@ class Workflow:
         accepts_versions: versions of older rows that this definition can go on from.
         data: type of the one value that a run carries durably (a dataclass, msgspec
             Struct, pydantic model or standard type), or a `Codec`.
+        total_timeout: seconds that a run may take from its first start, crashes and
+            restarts included; None for no limit. A run that takes longer has failed.
+        compensation_timeout: seconds that a rollback may take in one process; None
+            for no limit.
         store_timeout: seconds that one call of the store may take before the run
             stops, resumable; None for no limit.
 
@@ -71,13 +84,19 @@ class Workflow:
         version: int = 0,
         accepts_versions: Collection[int] = (),
         data: Any = None,
+        total_timeout: float | None = None,
+        compensation_timeout: float | None = None,
         store_timeout: float | None = 60.0,
     ) -> None:
         if checkpoint_store is not None:
             check_store(checkpoint_store)
         self._scope = ResourceScope(resources or {})
         self._store = checkpoint_store
-        self._store_timeout = store_timeout_in(store_timeout)
+        self._total_timeout = seconds_in("total_timeout", total_timeout)
+        self._compensation_timeout = seconds_in(
+            "compensation_timeout", compensation_timeout
+        )
+        self._store_timeout = seconds_in("store_timeout", store_timeout)
         self._observers = observers_in(observers)
         self._version = version
         self._accepts_versions = versions_in(version, accepts_versions)
@@ -98,8 +117,9 @@ class Workflow:
 
         Args:
             state: an Enum member or a string.
-            task: an async function, or an object with an async ``run`` method and
-                optionally ``name`` and ``config``.
+            task: a function, an object with a ``run`` method and optionally ``name``
+                and ``config``, or a processing model such as a `PollTask`. What is
+                not async runs in a thread.
             config: how the task is run; wins over the task's own ``config``.
 
         Returns:
@@ -109,10 +129,68 @@ class Workflow:
             ConfigurationError: the state is taken, its label is another state's, or
                 this is no task; or the workflow has run already.
         """
-        entry_point(task)
+        if not isinstance(task, Model):
+            entry_point(task)
         config = config_for(task, config)
         label = self._claim_label(state)
-        self._registrations.append(Registration(state, label, task, config))
+        self._registrations.append(TaskState(state, label, task, config))
+        return self
+
+    def register_router(
+        self, state: State, task: object, *, config: TaskConfig | None = None
+    ) -> Workflow:
+        """Give a state a task that only chooses the next state.
+
+        A router leaves no row (except where a run starts): a run that was interrupted
+        in it goes on from the state before. So it should have no effects.
+
+        Args:
+            state: an Enum member or a string.
+            task: a function, or an object with a ``route`` or ``run`` method.
+            config: how the task is run; wins over the task's own ``config``.
+
+        Returns:
+            The workflow, for chaining.
+
+        Raises:
+            ConfigurationError: as `register`.
+        """
+        config = config_for(task, config)
+        route = entry_point(task, "route" if hasattr(task, "route") else "run")
+        label = self._claim_label(state)
+        self._registrations.append(RouterState(state, label, task, route, config))
+        return self
+
+    def register_with_compensation(
+        self,
+        state: State,
+        task: object,
+        *,
+        compensate: Callable[..., Any] | None = None,
+        config: TaskConfig | None = None,
+    ) -> Workflow:
+        """Give a state a task that can be undone, should the run fail later.
+
+        Args:
+            state: an Enum member or a string.
+            task: a function that returns ``(state, output)``; or an object with such
+                a ``run`` method and a ``compensate`` method.
+            compensate: undoes what the task has done; it is handed the output in
+                front of whatever else it takes. It must be safe to call again with
+                the same output: its process may die before that is recorded.
+            config: how either of them is run; wins over the task's own ``config``.
+
+        Returns:
+            The workflow, for chaining.
+
+        Raises:
+            ConfigurationError: as `register`; or there is no compensation.
+        """
+        entry_point(task)
+        undo = compensation_of(task, compensate)
+        config = config_for(task, config)
+        label = self._claim_label(state)
+        self._registrations.append(CompensatableState(state, label, task, undo, config))
         return self
 
     def task(
@@ -171,7 +249,12 @@ class Workflow:
     # Runs
 
     async def orchestrate(
-        self, start: State, *, workflow_id: str | None = None, data: Any = None
+        self,
+        start: State,
+        *,
+        workflow_id: str | None = None,
+        data: Any = None,
+        cancel: Cancellation | None = None,
     ) -> State:
         """Run from a state to an exit state.
 
@@ -179,6 +262,7 @@ class Workflow:
             start: the first state.
             workflow_id: names the run; needed with a checkpoint store.
             data: the run's first data, if the workflow carries any.
+            cancel: who may ask the run to stop.
 
         Returns:
             The exit state.
@@ -188,7 +272,11 @@ class Workflow:
                 or a task returned no state of this workflow, or left data that can't
                 be stored, and no row was written for it.
             RunExistsError: the id has a log or an outcome.
-            TaskFailedError: a task failed for good; the run can be resumed.
+            TaskFailedError: a task failed for good. What the run had done is undone;
+                if there was nothing to undo, it can be resumed.
+            WorkflowTimeoutError: the total timeout is over; likewise.
+            RunCancelledError: the run was asked to stop.
+            CompensationFailedError: not everything could be undone.
             RunConflictError: another process has taken the run over.
             CheckpointStoreError: the store failed; the run can be resumed.
             ResourceError: a resource could not be set up; nothing ran.
@@ -200,7 +288,7 @@ class Workflow:
                 "orchestrate(..., workflow_id=...)"
             )
         first = launcher.definition.handler(start)
-        run = launcher.new_run(workflow_id, launcher.first_snapshot(data))
+        run = launcher.new_run(workflow_id, launcher.first_snapshot(data), cancel)
         self._launcher = launcher
         try:
             return await launcher.drive(run, first)
@@ -213,8 +301,16 @@ class Workflow:
                 "what is right in either case, and the store's clear() frees the id"
             ) from conflict
 
-    async def resume_from(self, workflow_id: str) -> State:
+    async def resume_from(
+        self, workflow_id: str, *, cancel: Cancellation | None = None
+    ) -> State:
         """Go on with an interrupted run, from the state that it was in.
+
+        A run that was being rolled back is rolled back further.
+
+        Args:
+            workflow_id: the run.
+            cancel: who may ask the run to stop.
 
         Returns:
             The exit state; at once if the run has finished.
@@ -226,12 +322,13 @@ class Workflow:
             CorruptLogError: the log breaks its rules, or names an unknown state.
             RolledBackError: the run was rolled back.
             RunConflictError: another process has claimed the run.
-            TaskFailedError: a task failed for good; the run can be resumed.
+            TaskFailedError, WorkflowTimeoutError, RunCancelledError,
+                CompensationFailedError: as `orchestrate`.
             CheckpointStoreError: the store failed; the run can be resumed.
         """
         launcher = self._ready()
         self._need_store("resume_from")
-        run = launcher.new_run(check_workflow_id(workflow_id), None)
+        run = launcher.new_run(check_workflow_id(workflow_id), None, cancel)
         self._launcher = launcher
         ended = await launcher.continued(run, workflow_id)
         if ended is not None:
@@ -242,7 +339,12 @@ class Workflow:
         )
 
     async def start_or_resume(
-        self, start: State, *, workflow_id: str, data: Any = None
+        self,
+        start: State,
+        *,
+        workflow_id: str,
+        data: Any = None,
+        cancel: Cancellation | None = None,
     ) -> State:
         """Start a run, go on with it, or return how it ended: what a restart calls.
 
@@ -259,7 +361,7 @@ class Workflow:
         self._need_store("start_or_resume")
         first = launcher.definition.handler(start)
         snapshot = launcher.first_snapshot(data)
-        run = launcher.new_run(check_workflow_id(workflow_id), None)
+        run = launcher.new_run(check_workflow_id(workflow_id), None, cancel)
         self._launcher = launcher
         ended = await launcher.continued(run, workflow_id)
         if ended is not None:
@@ -345,6 +447,8 @@ class Workflow:
             definition=self._defined(),
             scope=self._scope,
             store=self._store,
+            total_timeout=self._total_timeout,
+            compensation_timeout=self._compensation_timeout,
             store_timeout=self._store_timeout,
             observers=self._observers,
             version=self._version,

@@ -13,17 +13,17 @@ class RowKind(IntEnum):
     STATE_ENTRY = 0
     """A state was entered; written before its task runs. Payload: the run's data."""
     COMPENSATION_COMPLETION = 1
-    """Reserved: a compensatable task has succeeded."""
+    """A compensatable task has succeeded. Payload: next state, output and data."""
     STEP_CURSOR = 2
-    """Reserved: a step or window is done."""
+    """A step or window is done. Payload: the cursor, its part and number, and data."""
     RESUME = 3
     """A resumer claimed the run. State: the one it re-enters."""
     BRANCH = 4
-    """Reserved: a split branch has succeeded."""
+    """A branch of a split, or an item of a batch, has succeeded. Payload: its result."""
     ROLLBACK = 5
-    """Reserved: compensation begins."""
+    """Compensation begins. State: the one that failed. Payload: the failure."""
     COMPENSATED = 6
-    """Reserved: one compensation is done."""
+    """A visit is undone. State: its own. Payload: sequence of its entry row."""
     MEMO = 7
     """A `RunContext.once` call has returned. Payload: its name and result."""
 

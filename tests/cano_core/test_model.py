@@ -32,7 +32,7 @@ from cano_core import (
     Workflow,
 )
 from cano_core.extension import hookimpl, manager
-from cano_core.memo import decode_memo
+from cano_core.progress import Memo
 
 EXAMPLES = int(os.environ.get("CANO_MODEL_EXAMPLES", "150"))
 
@@ -313,7 +313,7 @@ def check_log(world: World, lives: int) -> None:
             state, names = row.state, Counter()
         assert row.state == state
         if row.kind is RowKind.MEMO:
-            names[decode_memo(row.payload or b"")[0]] += 1
+            names[Memo.decode(row.payload).key] += 1
             assert max(names.values()) == 1
     resumes = [row for row in history if row.kind is RowKind.RESUME]
     assert len(resumes) <= lives

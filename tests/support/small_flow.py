@@ -13,7 +13,7 @@ from cano_core import (
     TaskConfig,
     Workflow,
 )
-from cano_core.memo import encode_memo
+from cano_core.progress import Memo
 
 ENTRY, RESUME, MEMO = RowKind.STATE_ENTRY, RowKind.RESUME, RowKind.MEMO
 
@@ -87,4 +87,4 @@ class Flow:
 
 
 def memo(sequence: int, state: str, name: str = "call") -> CheckpointRow:
-    return row(sequence, state, MEMO, encode_memo(name, b"\x01"))
+    return row(sequence, state, MEMO, Memo(name, b"\x01").encode())

@@ -1,4 +1,4 @@
-"""How the result of a `RunContext.once` call becomes bytes and comes back.
+"""How what a function returned becomes bytes and comes back.
 
 A function that declares what it returns has its results written and read as that
 type. Of one that declares nothing, only results are taken that come back equal.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
-
-import msgspec
 
 from .codec import Codec, MsgspecCodec, codec_for
 from .errors import ConfigurationError
@@ -53,20 +51,3 @@ def encode_result(codec: Codec[Any], result: object, where: str) -> bytes:
             "annotate what the function returns"
         )
     return payload
-
-
-def encode_memo(name: str, result: bytes) -> bytes:
-    """Return the payload of a MEMO row."""
-    return msgspec.msgpack.encode((name, result))
-
-
-def decode_memo(payload: bytes) -> tuple[str, bytes]:
-    """Return a MEMO row's name and encoded result.
-
-    Raises:
-        msgspec.DecodeError: these bytes are no memo.
-    """
-    return _MEMO.decode(payload)
-
-
-_MEMO = msgspec.msgpack.Decoder(tuple[str, bytes])

@@ -1,0 +1,71 @@
+"""What a run failed with, as a ROLLBACK row and an outcome keep it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import msgspec
+
+from .errors import RunCancelledError, TaskFailedError, WorkflowTimeoutError
+
+RunFailure = TaskFailedError | WorkflowTimeoutError | RunCancelledError
+"""The exceptions after which a run is rolled back."""
+
+LONGEST_MESSAGE = 10_000
+"""Characters of a failure's message that are kept."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a run failed with.
+
+    Attributes:
+        state: label of the state that failed.
+        error: name of the exception's type; of a failed task, of its own exception.
+        message: the exception's text.
+        path: labels of the states that the run went through, the last thousand.
+    """
+
+    state: str
+    error: str
+    message: str
+    path: tuple[str, ...]
+
+    @classmethod
+    def of(cls, error: RunFailure) -> Failure:
+        """Describe an exception that ended a run."""
+        cause = error.__cause__ if isinstance(error, TaskFailedError) else None
+        raised = error if cause is None else cause
+        try:
+            message = str(raised)
+        except Exception:  # noqa: BLE001 -- whatever a user's __str__ may raise
+            message = ""
+        return cls(
+            error.state, type(raised).__name__, message[:LONGEST_MESSAGE], error.path
+        )
+
+
+def encode_failure(failure: Failure) -> bytes:
+    """Return the payload of a ROLLBACK row."""
+    try:
+        return msgspec.msgpack.encode(failure)
+    except UnicodeEncodeError:
+        # Lone surrogates, as in a file name that is no UTF-8.
+        plain = failure.message.encode(errors="backslashreplace").decode()
+        return msgspec.msgpack.encode(
+            Failure(failure.state, failure.error, plain, failure.path)
+        )
+
+
+def decode_failure(payload: bytes | None) -> Failure:
+    """Return the failure of a ROLLBACK row.
+
+    Raises:
+        msgspec.MsgspecError: these bytes are none.
+    """
+    return _FAILURE.decode(payload or b"")
+
+
+_FAILURE = msgspec.msgpack.Decoder(Failure)
