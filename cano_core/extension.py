@@ -47,7 +47,13 @@ hookimpl = pluggy.HookimplMarker("cano_core")
 
 
 class RunWrapper(Protocol):
-    """What a plugin puts around one run."""
+    """What a plugin puts around one run.
+
+    A wrapper may have two things more, which are found by attribute: ``observer``, a
+    `WorkflowObserver` that is told what the run does, after the workflow's own ones;
+    and ``wrap_compensation(state, task, call)``, which does for the compensation of a
+    state's task what ``wrap_task`` does for the task.
+    """
 
     def wrap_store(self, store: CheckpointStore) -> CheckpointStore:
         """Return what the run uses as its store; called once, if it has one."""

@@ -20,7 +20,7 @@ from .failure import Failure, decode_failure
 from .handlers import ExitHandler, Handler
 from .interruption import Interruption
 from .log import RunLog
-from .observers import ObserverGroup
+from .observers import ObserverGroup, with_observers_of
 from .progress import STARTED, Memo, encode_number
 from .replay import Position, check_versions, replay
 from .resources import ResourceScope
@@ -112,13 +112,15 @@ class Launcher:
             check_workflow_id(workflow_id)
         table = self.definition.table
         store = self.store
-        for wrapper in run_wrappers(self.workflow, workflow_id):
+        wrappers = run_wrappers(self.workflow, workflow_id)
+        for wrapper in wrappers:
             table = {
                 state: handler.wrapped(wrapper) for state, handler in table.items()
             }
             if store is not None:
                 store = wrapper.wrap_store(store)
-        tell = self.observers.tell if self.observers is not None else None
+        observers = with_observers_of(wrappers, self.observers)
+        tell = observers.tell if observers is not None else None
         log = None
         if store is not None and workflow_id is not None:
             log = RunLog(store, workflow_id, self.version, tell, self.store_timeout)

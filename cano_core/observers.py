@@ -26,7 +26,7 @@ cancellation takes effect, and before anything is undone. A rollback is
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -106,14 +106,18 @@ class WorkflowObserver:
 
 @final
 class ObserverGroup:
-    """The observers of a workflow, told one after the other, none able to disturb."""
+    """The observers of a workflow, told one after the other, none able to disturb.
+
+    Attributes:
+        members: the observers.
+    """
 
     def __init__(self, observers: Sequence[WorkflowObserver]) -> None:
-        self._observers = tuple(observers)
+        self.members = tuple(observers)
 
     def tell(self, hook: str, *arguments: Any) -> None:
         """Call one hook of every observer, in order of registration."""
-        for observer in self._observers:
+        for observer in self.members:
             try:
                 getattr(observer, hook)(*arguments)
             except Exception:
@@ -123,6 +127,20 @@ class ObserverGroup:
                     hook,
                     arguments,
                 )
+
+
+def with_observers_of(
+    wrappers: Iterable[object], group: ObserverGroup | None
+) -> ObserverGroup | None:
+    """Return a workflow's observers, and after them those of a run's wrappers."""
+    added = [
+        observer
+        for wrapper in wrappers
+        if (observer := getattr(wrapper, "observer", None)) is not None
+    ]
+    if not added:
+        return group
+    return ObserverGroup([*(group.members if group is not None else ()), *added])
 
 
 @final

@@ -13,6 +13,7 @@ from cano_core import (
     TaskConfig,
     TaskFailedError,
     Workflow,
+    WorkflowObserver,
 )
 from cano_core.extension import hookimpl, manager
 from scripted_store import ScriptedStore
@@ -257,3 +258,30 @@ def test_one_wrapped_run_leaves_the_next_as_it_was(registered: Registered) -> No
     flow.run("two")
 
     assert registered.book == []
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_an_observer_of_a_wrapper_is_told_after_the_workflows_own(
+    registered: Registered, own: bool
+) -> None:
+    told: list[str] = []
+
+    class Named(WorkflowObserver):
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def on_state_enter(self, workflow_id: str | None, state: str) -> None:
+            told.append(f"{self.name} {state}")
+
+    async def work() -> str:
+        return "Done"
+
+    registered.plug("w")
+    registered.plugins[0].wrapper.observer = Named("wrapper's")
+    workflow = Workflow(observers=[Named("own")] if own else [])
+    workflow.register("Work", work).add_exit_state("Done")
+    asyncio.run(workflow.orchestrate("Work"))
+
+    states = ["Work", "Done"]
+    names = ["own", "wrapper's"] if own else ["wrapper's"]
+    assert told == [f"{name} {state}" for state in states for name in names]
