@@ -12,6 +12,7 @@ run goes on from its last row.
 Knows nothing of testing. PYTEST_DONT_REWRITE
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .cancellation import Cancellation
@@ -33,6 +34,7 @@ from .errors import (
     CompensationFailedError,
     ConfigurationError,
     CorruptLogError,
+    FlowError,
     NotUndone,
     RateLimitedError,
     ResourceError,
@@ -42,12 +44,14 @@ from .errors import (
     RunConflictError,
     RunExistsError,
     RunNotFoundError,
+    SchedulerStopError,
     TaskFailedError,
     VersionMismatchError,
     WorkflowTimeoutError,
 )
 from .failure import Failure
 from .graph import Graph
+from .health import Health, HealthReport, HealthStatus
 from .join import JoinConfig, JoinStrategy, SplitResult
 from .limits import (
     Limiter,
@@ -66,8 +70,12 @@ from .workflow import Workflow
 
 if TYPE_CHECKING:
     from .checkpoints.sqlite import SQLiteCheckpointStore
+    from .scheduler import Scheduler
+    from .scheduling.backoff import Backoff
+    from .scheduling.status import FlowState, FlowStatus
 
 __all__ = [
+    "Backoff",
     "Cancellation",
     "CanoError",
     "CheckpointRow",
@@ -82,7 +90,13 @@ __all__ = [
     "CorruptLogError",
     "Event",
     "Failure",
+    "FlowError",
+    "FlowState",
+    "FlowStatus",
     "Graph",
+    "Health",
+    "HealthReport",
+    "HealthStatus",
     "JoinConfig",
     "JoinStrategy",
     "Limiter",
@@ -113,6 +127,8 @@ __all__ = [
     "RunPhase",
     "RunStatus",
     "SQLiteCheckpointStore",
+    "Scheduler",
+    "SchedulerStopError",
     "SplitResult",
     "State",
     "TaskConfig",
@@ -127,10 +143,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
+_LAZY = {
     # sqlite3 is loaded by those who use it.
-    if name == "SQLiteCheckpointStore":
-        from .checkpoints.sqlite import SQLiteCheckpointStore
+    "SQLiteCheckpointStore": ".checkpoints.sqlite",
+    "Scheduler": ".scheduler",
+    "Backoff": ".scheduling.backoff",
+    "FlowState": ".scheduling.status",
+    "FlowStatus": ".scheduling.status",
+}
 
-        return SQLiteCheckpointStore
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, final
 
 from .errors import ResourceError
+from .health import can_tell
 from .wording import described
 
 logger = logging.getLogger("cano_core")
@@ -89,6 +90,13 @@ class ResourceScope:
             if lease.users == 0 and lease.ready:
                 lease.ready = False
                 await self._tear_down_all(lease)
+
+    def current(self) -> dict[str, object]:
+        """Return each resource, or what it was entered as if only that can tell."""
+        return {
+            name: resource if can_tell(resource) else self.values[name]
+            for name, resource in self._resources.items()
+        }
 
     def _lease_of(self, loop: asyncio.AbstractEventLoop) -> Lease:
         lease = self._lease
