@@ -41,7 +41,12 @@ class Attempts:
         return replace(self, attempt=attempt, call=self.config.bounded(attempt))
 
     async def made(
-        self, run: Run, visit: Visit, *values: Any, part: str = ""
+        self,
+        run: Run,
+        visit: Visit,
+        *values: Any,
+        part: str = "",
+        first: Exception | None = None,
     ) -> tuple[RunContext, Any]:
         """Call until an attempt succeeds or the policy gives up.
 
@@ -50,6 +55,7 @@ class Attempts:
             visit: the visit.
             values: what is handed to the call in front of its named parameters.
             part: which part of the visit this is.
+            first: what the first attempt has failed with, if it was made already.
 
         Returns:
             The context of the attempt that succeeded, and what it returned.
@@ -58,11 +64,14 @@ class Attempts:
             GivenUp: every attempt failed.
             BaseException: what the run stops with, whatever the task made of it.
         """
-        context = RunContext(run, visit, 1, part)
-        try:
-            result = await self.call(context, *values)
-        except Exception as error:  # noqa: BLE001 -- a task may fail with anything
-            context, result = await self._again(run, visit, values, part, error)
+        if first is None:
+            context = RunContext(run, visit, 1, part)
+            try:
+                result = await self.call(context, *values)
+            except Exception as error:  # noqa: BLE001 -- a task may fail with anything
+                first = error
+        if first is not None:
+            context, result = await self._again(run, visit, values, part, first)
         if run.halt is not None:
             raise run.halt
         return context, result

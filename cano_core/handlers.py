@@ -78,13 +78,19 @@ class Station:
         return replace(self, attempts=self.attempts.around(attempt))
 
     async def perform(
-        self, run: Run, visit: Visit, *, protected: bool = False
+        self,
+        run: Run,
+        visit: Visit,
+        *,
+        first: Exception | None = None,
+        protected: bool = False,
     ) -> tuple[RunContext, Any]:
         """Do the task.
 
         Args:
             run: the run.
             visit: the visit.
+            first: what the first attempt has failed with, if it was made already.
             protected: let it come to its end, even if the run has to stop.
 
         Returns:
@@ -98,7 +104,7 @@ class Station:
         tell = run.tell
         if tell is not None:
             tell("on_task_start", run.workflow_id, self.attempts.name)
-        work = self.attempts.made(run, visit)
+        work = self.attempts.made(run, visit, first=first)
         try:
             if run.interruption is None or protected:
                 return await work
@@ -195,7 +201,17 @@ class TaskHandler:
         visit = run.begin(self)
         if run.log is not None:
             await run.record_entry(visit)
-        context, result = await station.perform(run, visit)
+        if run.interruption is None and run.tell is None:
+            # Nobody watches: the first attempt needs nothing around it.
+            context = RunContext(run, visit, 1)
+            try:
+                result = await station.attempts.call(context)
+            except Exception as error:  # noqa: BLE001 -- a task may fail with anything
+                context, result = await station.perform(run, visit, first=error)
+            if run.halt is not None:
+                raise run.halt
+        else:
+            context, result = await station.perform(run, visit)
         following = station.follow(run, result)
         station.succeeded(run, context)
         return following

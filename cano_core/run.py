@@ -37,17 +37,32 @@ class Visit:
         number: n, from 1.
         entry: sequence of its entry row; None if it has none.
         resumes: how many times this visit was resumed.
-        progress: what it need not do again.
     """
 
-    __slots__ = ("entry", "handler", "number", "progress", "resumes")
+    __slots__ = ("_progress", "entry", "handler", "number", "resumes")
 
     def __init__(self, handler: Handler, number: int) -> None:
         self.handler = handler
         self.number = number
         self.entry: int | None = None
         self.resumes = 0
-        self.progress = Progress()
+        self._progress: Progress | None = None
+
+    @property
+    def progress(self) -> Progress:
+        """What it need not do again; most visits never ask."""
+        if self._progress is None:
+            self._progress = Progress()
+        return self._progress
+
+    @progress.setter
+    def progress(self, progress: Progress) -> None:
+        self._progress = progress
+
+    @property
+    def has_memos(self) -> bool:
+        """Whether it began with memos, or has any by now."""
+        return self._progress is not None and bool(self._progress.memos)
 
 
 @final
@@ -202,10 +217,9 @@ class Run:
         stop = self.interruption
         if stop is not None and stop.limit is not None and not visit.entry:
             visit.progress.memos[STARTED] = encode_number(stop.started)
-        memos = visit.progress.memos
-        if memos:
+        if visit.has_memos:
             log.hold(RowKind.STATE_ENTRY, label, name, self.snapshot)
-            for key, result in memos.items():
+            for key, result in visit.progress.memos.items():
                 log.hold(RowKind.MEMO, label, name, Memo(key, result).encode())
             await log.flush()
         else:
