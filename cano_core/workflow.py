@@ -22,6 +22,7 @@ from .errors import (
     RunExistsError,
     RunNotFoundError,
 )
+from .health import HealthReport, health_of
 from .launch import Launcher
 from .log import RunLog
 from .observers import WorkflowObserver
@@ -246,6 +247,20 @@ class Workflow(WorkflowDefinition):
                 "finish and outcome methods"
             )
         return await self._log_to_read(store, workflow_id).outcome()
+
+    async def check_health(self, *, timeout: float | None = 5.0) -> HealthReport:
+        """Ask every resource that has a ``health`` method how it is.
+
+        The resources are asked as they are, whether or not runs are going on; nothing
+        is set up for it. See `cano_core.health`.
+
+        Args:
+            timeout: seconds that all of them have together; None for no limit.
+
+        Raises:
+            ConfigurationError: this is no timeout.
+        """
+        return await health_of(self._scope.current(), timeout)
 
     # Inside
 
