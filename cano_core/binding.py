@@ -202,7 +202,11 @@ class Binding:
             return _context
         if annotation is SplitResult:
             self.takes_join = True
-            return RunContext._joined
+            if parameter.default is inspect.Parameter.empty:
+                return RunContext._joined
+            return lambda context: (
+                context._joined() if context._follows_split else parameter.default
+            )
         if self._data_type is not None and annotation == self._data_type:
             return operator.attrgetter("data")
         name, resources = parameter.name, self._resources

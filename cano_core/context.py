@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar, final, overload
 
 from .errors import ConfigurationError
-from .progress import Memo, memo_key
+from .progress import JOINED, Memo, memo_key
 from .results import codec_of, encode_result
 from .states import State, text_problem
 
@@ -102,6 +102,10 @@ class RunContext:
     def data(self, value: Any) -> None:
         self._run.encode_data(value)
         self._data = value
+
+    @property
+    def _follows_split(self) -> bool:
+        return JOINED in self._visit.progress.memos
 
     def _joined(self) -> SplitResult:
         """Return what the split before this state has come to."""
