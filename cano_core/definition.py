@@ -9,7 +9,7 @@ from typing import Literal, final
 from .binding import Scope
 from .context import RunContext
 from .errors import ConfigurationError
-from .graph import Graph
+from .graph import Graph, Kind
 from .handlers import ExitHandler, Handler
 from .join import SplitResult
 from .registrations import Registration
@@ -83,6 +83,7 @@ def define(
 
     table: dict[State, Handler] = {}
     transitions: dict[str, frozenset[str] | None] = {}
+    kinds: dict[str, Kind] = {}
     for each in registrations:
         built = each.build(scope)
         problems += [f"state {each.label!r}: {text}" for text in built.problems]
@@ -97,6 +98,7 @@ def define(
             if built.transitions is None
             else frozenset(map(label_of, built.transitions))
         )
+        kinds[each.label] = built.kind
         table[each.state] = built.handler
     for state in exits:
         table[state] = ExitHandler(state, label_of(state))
@@ -106,6 +108,7 @@ def define(
         tuple(each.label for each in registrations),
         frozenset(map(label_of, exits)),
         transitions,
+        kinds,
     )
     return Definition(
         table, {handler.label: handler for handler in table.values()}, graph

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, final
+
+Kind: TypeAlias = Literal[
+    "task", "router", "split", "compensatable", "stepped", "stream"
+]
+"""What a state is registered as."""
 
 
 @final
@@ -17,11 +22,13 @@ class Graph:
         exits: labels of the exit states.
         transitions: for each of ``states`` the labels that its task declares to
             return, or None where it declares nothing (any state may follow).
+        kinds: what each of ``states`` is.
     """
 
     states: tuple[str, ...]
     exits: frozenset[str]
     transitions: Mapping[str, frozenset[str] | None]
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
 
     def unreachable_from(self, start: str) -> tuple[str, ...]:
         """Return the states and exits that no declared way leads to from ``start``.

@@ -12,6 +12,7 @@ from .attempts import Attempts
 from .binding import Binding, Scope, entry_point, task_name, whole
 from .codec import Codec, codec_for
 from .errors import ConfigurationError
+from .graph import Kind
 from .handlers import Handler, RouterHandler, Station, TaskHandler
 from .policy import TaskConfig
 from .results import UNTYPED
@@ -29,11 +30,13 @@ class Built:
         handler: does what the state does.
         transitions: the states that it declares to lead to, or None.
         problems: what is wrong, each a full sentence.
+        kind: what the state is.
     """
 
     handler: Handler
     transitions: tuple[State, ...] | None
     problems: list[str]
+    kind: Kind = "task"
 
 
 class Registration(Protocol):
@@ -84,7 +87,7 @@ class RouterState:
         binding = scope.bind(self.route, task_name(self.task), state_in=whole)
         assembly = Assembly.of(binding.call(), self.config, binding)
         handler = RouterHandler(_station(self, assembly))
-        return Built(handler, assembly.transitions, assembly.problems)
+        return Built(handler, assembly.transitions, assembly.problems, "router")
 
 
 @final
@@ -115,7 +118,12 @@ class CompensatableState:
             Attempts.of(name, self.config, backward.call()),
             codec,
         )
-        return Built(handler, assembly.transitions, assembly.problems + problems)
+        return Built(
+            handler,
+            assembly.transitions,
+            assembly.problems + problems,
+            "compensatable",
+        )
 
 
 def compensation_of(

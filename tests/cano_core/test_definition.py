@@ -160,6 +160,22 @@ def test_an_exit_state_may_be_added_twice() -> None:
     assert workflow.graph.exits == {"Done", "Failed"}
 
 
+def test_the_graph_says_what_each_state_is_registered_as() -> None:
+    workflow = (
+        Workflow()
+        .register("Work", work)
+        .register_router("Choose", work)
+        .register_with_compensation("Pay", work, compensate=print)
+        .add_exit_state("Done")
+    )
+
+    assert workflow.graph.kinds == {
+        "Work": "task",
+        "Choose": "router",
+        "Pay": "compensatable",
+    }
+
+
 # Freezing
 
 
