@@ -8,7 +8,8 @@ The order within a state is ``on_state_enter``, ``on_checkpoint`` for its entry 
 ``on_task_start``, what the attempts bring, then ``on_task_success`` or
 ``on_task_failure``. For each attempt that is tried again there is ``on_retry``;
 ``on_circuit_open`` comes before the retry or failure of the attempt that a circuit
-breaker refused; ``on_checkpoint`` for every row that the task made durable. In a split
+breaker refused; ``on_checkpoint`` for every row that the task made durable. What a
+compensatable task has left becomes durable with the next state's entry row. In a split
 each branch that starts has its own ``on_task_start``, named ``"name[i]"`` after its
 index, and what follows from it; the branches of one split mix.
 
@@ -18,9 +19,12 @@ with ``on_checkpoint`` for the RESUME row by which it claimed the run, then
 row; a resumed rollback enters no state at all.
 
 ``on_workflow_timeout`` or ``on_cancelled`` is told once, when the limit or the
-cancellation takes effect, and before anything is undone. A rollback is
-``on_rollback_start``, for each visit, the last one first, ``on_compensated`` or
-``on_compensation_failure``, then ``on_rollback_end`` and ``on_run_end``.
+cancellation takes effect: before a state, which is then not entered, or within one,
+whose task then fails. A rollback is ``on_checkpoint`` for its own row,
+``on_rollback_start``, for each visit, the last one first, ``on_checkpoint`` and
+``on_compensated``, or ``on_compensation_failure``, then ``on_rollback_end``.
+
+A crash, a lost run and a failing store are told of by ``on_run_end`` alone.
 """
 
 from __future__ import annotations
