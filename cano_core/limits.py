@@ -173,7 +173,7 @@ class OneLimit(Meter):
                 limit=self.capacity,
                 available_in=0.0 if shortage is None else shortage.seconds,
                 resets_at=resets_at,
-                waiting=len(self._waiting),
+                waiting=sum(1 for _ in self._waiting()),
             )
 
     def _charges(self, cost: float) -> Charges:
@@ -262,8 +262,8 @@ class RateLimiter(OneLimit):
         self._level -= cost
 
     def _give(self, cost: float, taken: object) -> None:
-        self._fill()
-        self._level = min(self._level + cost, self._capacity)
+        # What is too much runs over when the bucket fills up next.
+        self._level += cost
 
     def _usage(self) -> tuple[float, None]:
         self._fill()
@@ -323,7 +323,7 @@ class WindowedRateLimiter(OneLimit):
         passes_at = now = self._roll()
         used, ends = self._used, self._ends
         for cost in costs:
-            if used and used + cost > self._limit:
+            if used + cost > self._limit:
                 passes_at, used, ends = ends, 0, -math.inf
             if ends == -math.inf:
                 ends = passes_at + self._window

@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import math
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, final
 
 from .errors import ConfigurationError
@@ -61,13 +62,13 @@ class Meter(ABC):
     def _give(self, cost: float, taken: object) -> None:
         """Undo what a call has used up."""
 
-    @property
-    def _waiting(self) -> list[Ticket]:
-        """Who waits here, first come first; without those whose loop is gone."""
-        waiting = [each for each in self._queue if not each.dead]
-        if len(waiting) < len(self._queue):
-            self._queue = deque(waiting)
-        return waiting
+    def _waiting(self) -> Iterator[Ticket]:
+        """Yield who waits here, first come first; without those whose loop is gone."""
+        for ticket in tuple(self._queue):
+            if ticket.dead:
+                self._queue.remove(ticket)
+            else:
+                yield ticket
 
 
 Charges = Mapping[Meter, float]
@@ -95,7 +96,7 @@ class Passage:
             for meter, cost, receipt in taken:
                 meter._give(cost, receipt)
             for meter, _, _ in taken:
-                for first in meter._waiting[:1]:
+                for first in itertools.islice(meter._waiting(), 1):
                     first.call()
 
 
@@ -166,7 +167,8 @@ def try_to_pass(charges: Charges) -> Passage | Shortage:
 async def wait_to_pass(charges: Charges) -> None:
     """Pass all meters as soon as it is this call's turn and there is enough."""
     with LOCK:
-        if not any(meter._waiting for meter in charges) and not _longest(charges)[1]:
+        nobody_waits = not any(any(meter._waiting()) for meter in charges)
+        if nobody_waits and _longest(charges)[0] is None:
             _taken(charges)
             return
         ticket = Ticket(charges)
@@ -203,7 +205,7 @@ def _delay_behind(meter: Meter, cost: float) -> float:
 
     Behind somebody who waits for another meter it may be sooner.
     """
-    ahead = meter._waiting
+    ahead = list(meter._waiting())
     costs = [cost]
     for ticket in ahead:
         costs.append(ticket.charges[meter])
@@ -276,7 +278,7 @@ class Ticket:
         with LOCK:
             for meter in self.charges:
                 self._call_next(meter)
-                if self in meter._queue:
+                with contextlib.suppress(ValueError):
                     meter._queue.remove(self)
 
     def _is_next(self) -> bool:
@@ -289,14 +291,12 @@ class Ticket:
                     return False
         return True
 
-    def _ahead(self, meter: Meter) -> list[Ticket]:
-        waiting = meter._waiting
-        return waiting[: waiting.index(self)]
+    def _ahead(self, meter: Meter) -> Iterator[Ticket]:
+        return itertools.takewhile(lambda other: other is not self, meter._waiting())
 
     def _call_next(self, meter: Meter) -> None:
-        waiting = meter._waiting
-        behind = waiting[waiting.index(self) + 1 :] if self in waiting else waiting
-        for ticket in behind[:1]:
+        behind = itertools.dropwhile(lambda other: other is not self, meter._waiting())
+        for ticket in itertools.islice(behind, 1, 2):
             ticket.call()
 
 

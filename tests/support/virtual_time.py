@@ -33,12 +33,16 @@ class _Selector(selectors.DefaultSelector):
     def __init__(self, time: VirtualTime) -> None:
         super().__init__()
         self._time = time
+        self._standing = 0
 
     def select(self, timeout: float | None = None) -> Any:
         ready = super().select(0)
         if not ready:
             if timeout is None:
                 raise RuntimeError("everybody waits, and nothing will ever happen")
+            self._standing = 0 if timeout else self._standing + 1
+            if self._standing > 100_000:
+                raise RuntimeError("they are busy, and time stands still")
             self._time.now += timeout
         return ready
 
