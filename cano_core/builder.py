@@ -12,6 +12,7 @@ from .binding import entry_point
 from .definition import Definition, define
 from .errors import ConfigurationError
 from .graph import Graph
+from .mermaid import mermaid
 from .policy import TaskConfig
 from .registrations import (
     CompensatableState,
@@ -177,6 +178,20 @@ class WorkflowDefinition:
             ConfigurationError: the definition is not valid.
         """
         return self._defined().graph
+
+    def to_mermaid(self, start: State | None = None) -> str:
+        """Draw the workflow as a Mermaid flowchart.
+
+        Args:
+            start: the state that runs start in, if it is to be marked.
+
+        Raises:
+            ConfigurationError: the definition is not valid, or has no such state.
+        """
+        definition = self._defined()
+        return mermaid(
+            definition.graph, None if start is None else definition.handler(start).label
+        )
 
     def _claim_label(self, state: State) -> str:
         if self._frozen is not None:

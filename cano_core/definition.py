@@ -84,6 +84,7 @@ def define(
     table: dict[State, Handler] = {}
     transitions: dict[str, frozenset[str] | None] = {}
     kinds: dict[str, Kind] = {}
+    tasks: dict[str, tuple[str, ...]] = {}
     for each in registrations:
         built = each.build(scope)
         problems += [f"state {each.label!r}: {text}" for text in built.problems]
@@ -99,6 +100,7 @@ def define(
             else frozenset(map(label_of, built.transitions))
         )
         kinds[each.label] = built.kind
+        tasks[each.label] = built.tasks or (built.handler.name,)
         table[each.state] = built.handler
     for state in exits:
         table[state] = ExitHandler(state, label_of(state))
@@ -109,6 +111,7 @@ def define(
         frozenset(map(label_of, exits)),
         transitions,
         kinds,
+        tasks,
     )
     return Definition(
         table, {handler.label: handler for handler in table.values()}, graph

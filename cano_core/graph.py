@@ -23,12 +23,15 @@ class Graph:
         transitions: for each of ``states`` the labels that its task declares to
             return, or None where it declares nothing (any state may follow).
         kinds: what each of ``states`` is.
+        tasks: names of the tasks of each of ``states``: of a split its branches, of
+            a compensatable state its task and what undoes it.
     """
 
     states: tuple[str, ...]
     exits: frozenset[str]
     transitions: Mapping[str, frozenset[str] | None]
     kinds: Mapping[str, Kind] = field(default_factory=dict)
+    tasks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def unreachable_from(self, start: str) -> tuple[str, ...]:
         """Return the states and exits that no declared way leads to from ``start``.

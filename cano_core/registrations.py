@@ -31,12 +31,14 @@ class Built:
         transitions: the states that it declares to lead to, or None.
         problems: what is wrong, each a full sentence.
         kind: what the state is.
+        tasks: names of its tasks, if it has not exactly one.
     """
 
     handler: Handler
     transitions: tuple[State, ...] | None
     problems: list[str]
     kind: Kind = "task"
+    tasks: tuple[str, ...] = ()
 
 
 class Registration(Protocol):
@@ -123,6 +125,7 @@ class CompensatableState:
             assembly.transitions,
             assembly.problems + problems,
             "compensatable",
+            (name, task_name(self.compensate)),
         )
 
 
