@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar, final
+from typing import Any, TypeAlias, TypeVar, final
 
 from .checkpoints.row import CheckpointRow, Outcome, RowKind
 from .checkpoints.store import CheckpointStore, remembers_outcomes
@@ -20,18 +20,25 @@ from .wording import described
 
 T = TypeVar("T")
 
+_Unnumbered: TypeAlias = tuple[str, str, RowKind, bytes | None]
+"""State, task, kind and payload of a row that has no sequence yet."""
+
 
 async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
     """Await something that must not be left half-done; a cancellation waits for it."""
-    task = asyncio.create_task(work)
+    return await settled(asyncio.create_task(work))
+
+
+async def settled(future: asyncio.Future[T]) -> T:
+    """Await what is under way without cancelling it; a cancellation waits for it."""
     try:
-        return await asyncio.shield(task)
+        return await asyncio.shield(future)
     except asyncio.CancelledError:
-        while not task.done():
+        while not future.done():
             with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # seen, or asyncio would report it as never retrieved
+                await asyncio.wait([future])
+        if not future.cancelled():
+            future.exception()  # seen, or asyncio would report it as never retrieved
         raise
 
 
@@ -47,8 +54,8 @@ class RunLog:
         timeout: seconds that one call of the store may take; None for no limit.
 
     Attributes:
-        lock: held while a row is written; whoever must look at something first
-            takes it and calls `write`.
+        lock: held while rows are written; whoever must look at something first
+            takes it, and calls `hold` and `write_held`.
         next_sequence: number of rows in the log.
     """
 
@@ -66,14 +73,15 @@ class RunLog:
         self._tell = tell
         self._timeout = timeout
         self._deadline = Deadline(timeout)
-        self._waiting: list[CheckpointRow] = []
+        self._held: list[_Unnumbered] = []
+        self._under_way = 0
         self.lock = asyncio.Lock()
         self.next_sequence = 0
 
     @property
     def end(self) -> int:
-        """The sequence of the next row, those that are waiting counted in."""
-        return self.next_sequence + len(self._waiting)
+        """The sequence of the next row, those that are held or being written aside."""
+        return self.next_sequence + self._under_way + len(self._held)
 
     async def load(self) -> list[CheckpointRow]:
         """Read the whole log, ascending."""
@@ -92,41 +100,36 @@ class RunLog:
     async def append(
         self, kind: RowKind, state: str, task: str, payload: bytes | None = None
     ) -> None:
-        """Add one row to the end of the log, and those that are waiting before it.
+        """Add one row to the end of the log, and those that are held before it.
 
         Raises:
             RunConflictError: the log has gone on without this run.
             CheckpointStoreError: the store failed.
         """
         async with self.lock:
-            await self.write(kind, state, task, payload)
-
-    async def write(
-        self, kind: RowKind, state: str, task: str, payload: bytes | None
-    ) -> None:
-        """Do what `append` does, while the caller holds the lock."""
-        sequence = self.next_sequence
-        if self._waiting:
             self.hold(kind, state, task, payload)
-            rows = self._waiting
-        else:
-            rows = [CheckpointRow(sequence, state, task, kind, payload, self._version)]
-        await self._guard("append", self._store.append, *rows)
-        self._advance(len(rows))
+            await self.write_held()
 
     def hold(self, kind: RowKind, state: str, task: str, payload: bytes | None) -> None:
         """Let a row wait for the next one: both become durable in one step."""
-        sequence = self.next_sequence + len(self._waiting)
-        self._waiting.append(
-            CheckpointRow(sequence, state, task, kind, payload, self._version)
-        )
+        self._held.append((state, task, kind, payload))
 
     async def flush(self) -> None:
-        """Write the rows that are waiting, if there are any."""
+        """Write the rows that are held, if there are any.
+
+        Raises:
+            RunConflictError: the log has gone on without this run.
+            CheckpointStoreError: the store failed.
+        """
         async with self.lock:
-            if self._waiting:
-                await self._guard("append", self._store.append, *self._waiting)
-                self._advance(len(self._waiting))
+            if self._held:
+                await self.write_held()
+
+    async def write_held(self) -> None:
+        """Do what `flush` does, while the caller holds the lock."""
+        rows = self._numbered()
+        await self._guard("append", self._store.append, *rows)
+        self._advance()
 
     async def finish(self, outcome: Outcome, *, exit_row: bool) -> None:
         """Record that the run has ended, and let go of its log.
@@ -138,27 +141,35 @@ class RunLog:
         async with self.lock:
             if exit_row:
                 self.hold(RowKind.STATE_ENTRY, outcome.state, "", outcome.payload)
-            rows = self._waiting
+            rows = self._numbered()
             if remembers_outcomes(self._store):
                 await self._alone("finish", self._store.finish, rows, outcome)
-                self._advance(len(rows))
+                self._advance()
                 return
             if rows:
                 await self._guard("append", self._store.append, *rows)
-                self._advance(len(rows))
+                self._advance()
             await self._alone("clear", self._store.clear)
 
     def close(self) -> None:
         """Let go of what is only of use while the run goes on."""
         self._deadline.close()
 
-    def _advance(self, rows: int) -> None:
+    def _numbered(self) -> list[CheckpointRow]:
+        """Take the rows that are held; who holds one from now on waits for the next."""
+        held, self._held = self._held, []
+        self._under_way = len(held)
+        return [
+            CheckpointRow(sequence, *row, self._version)
+            for sequence, row in enumerate(held, self.next_sequence)
+        ]
+
+    def _advance(self) -> None:
         first = self.next_sequence
-        self.next_sequence = first + rows
-        if self._waiting:
-            self._waiting = []
+        self.next_sequence = end = first + self._under_way
+        self._under_way = 0
         if self._tell is not None:
-            for sequence in range(first, first + rows):
+            for sequence in range(first, end):
                 self._tell("on_checkpoint", self._workflow_id, sequence)
 
     async def _alone(

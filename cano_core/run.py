@@ -17,8 +17,9 @@ from .errors import (
 )
 from .handlers import Handler
 from .interruption import Interruption
-from .log import RunLog, to_its_end
+from .log import RunLog
 from .progress import STARTED, Advance, Memo, Progress, encode_number
+from .recording import Recorder
 from .replay import PATH_LENGTH, Position
 from .saga import Completed, roll_back
 from .states import State
@@ -118,6 +119,7 @@ class Run:
         self.path: deque[str] = deque(maxlen=PATH_LENGTH)
         self.completed: list[Completed] = []
         self.handed: dict[str, bytes] = {}
+        self._recorder = None if log is None else Recorder(self, log)
         self._undoing = Progress()
         self._codec = codec
         self._visits: dict[str, int] = {}
@@ -238,45 +240,10 @@ class Run:
             RunConflictError: somebody else owns the run.
             CheckpointStoreError: the store failed.
         """
-        if self.log is None:
-            if not advance.known(visit.progress):
-                advance.apply(visit.progress)
-        else:
-            await to_its_end(self._write(self.log, visit, advance, what))
-
-    async def _write(
-        self, log: RunLog, visit: Visit, advance: Advance, what: str
-    ) -> None:
-        async with log.lock:
-            if self.halt is not None:
-                raise self.halt
-            handler = visit.handler
-            if visit is not self.visit:
-                raise ConfigurationError(
-                    f"{what} in state {handler.label!r} of {self.described} came back "
-                    "after the run had left it and is not recorded; await the call "
-                    "before the task returns"
-                )
-            if visit.entry is None:
-                self.halt = ConfigurationError(
-                    f"{what} in state {handler.label!r} of {self.described} can't be "
-                    "recorded: a router leaves no row; register it with register()"
-                )
-                raise self.halt
-            if not advance.known(visit.progress):
-                try:
-                    await log.write(
-                        advance.kind,
-                        handler.label,
-                        advance.owner(handler.name),
-                        advance.encode(),
-                    )
-                except BaseException as error:
-                    # Whatever the task makes of this exception, the run must not go
-                    # on: the call has happened, and perhaps the log does not know.
-                    self.halt = error
-                    raise
-                advance.apply(visit.progress)
+        if self._recorder is not None:
+            await self._recorder.record(visit, advance, what)
+        elif not advance.known(visit.progress):
+            advance.apply(visit.progress)
 
     def decode_data(self) -> Any:
         """Return the run's data, afresh, as of the entry of the present state.
