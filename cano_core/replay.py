@@ -189,7 +189,7 @@ def _memo(position: Position, row: CheckpointRow) -> None:
     memo = _decoded(Memo.decode, row, "memo")
     if memo.key == STARTED:
         position.started = _decoded(lambda _: decode_moment(memo.result), row, "moment")
-    elif position.standing is not None:
+    elif position.standing is not None and position.failure is None:
         raise _Wrong("a memo stands after the visit it belongs to")
     progress = position.progress if position.failure is None else position.undoing
     if memo.known(progress):
@@ -228,7 +228,10 @@ def _complete(position: Position, row: CheckpointRow) -> None:
 def _roll_back(position: Position, row: CheckpointRow) -> None:
     if not position.completed:
         raise _Wrong("a rollback began although nothing had been completed")
-    position.failure = _decoded(decode_failure, row, "failure")
+    failure = _decoded(decode_failure, row, "failure")
+    if failure.state != row.state:
+        raise _Wrong(f"its failure is one of another state, {failure.state!r}")
+    position.failure = failure
 
 
 def _compensated(position: Position, row: CheckpointRow) -> None:

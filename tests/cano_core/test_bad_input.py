@@ -55,9 +55,8 @@ async def needs_a_tool(tool: object) -> str:
     raise AssertionError("no task may run")
 
 
-class Sync:
-    def run(self) -> str:
-        return "Done"
+class Unwritable:
+    pass
 
 
 def a(store: Any, **options: Any) -> Workflow:
@@ -162,11 +161,6 @@ CONFIGURATION = {
         ConfigurationError,
         ("'work' is no task",),
     ),
-    "a task that is not async": Case(
-        lambda store: a(store).register("More", Sync()),
-        ConfigurationError,
-        ("Sync", "is not async"),
-    ),
     "a config that is none": Case(
         lambda store: a(store).register("More", work, config={"retry": 3}),
         ConfigurationError,
@@ -211,7 +205,9 @@ CONFIGURATION = {
         ("store_timeout=0",),
     ),
     "a data type that nobody can write": Case(
-        lambda store: a(store, data=Sync), ConfigurationError, ("Sync", "can't be")
+        lambda store: a(store, data=Unwritable),
+        ConfigurationError,
+        ("Unwritable", "can't be"),
     ),
     # The call
     "a start state without handler": Case(

@@ -64,14 +64,12 @@ def test_a_definition_without_states_is_told_so() -> None:
 @pytest.mark.parametrize(
     "task",
     [
-        lambda: "Done",
         3,
         None,
         object(),
         type("NoTask", (), {"run": 5})(),
-        type("SyncTask", (), {"run": lambda self: "Done"})(),
     ],
-    ids=["sync", "number", "None", "object", "run-is-no-method", "sync-run"],
+    ids=["number", "None", "object", "run-is-no-method"],
 )
 def test_what_is_no_task_is_refused_when_registered(task: object) -> None:
     with pytest.raises(ConfigurationError):

@@ -8,12 +8,22 @@ import pytest
 import cano_core
 from cano_core import (
     CanoError,
+    CircuitOpenError,
+    CompensationFailedError,
     ConfigurationError,
     CorruptLogError,
+    Failure,
+    FlowError,
+    NotUndone,
+    RateLimitedError,
     RetryExhaustedError,
+    RolledBackError,
+    RunCancelledError,
     RunConflictError,
+    SchedulerStopError,
     TaskFailedError,
     VersionMismatchError,
+    WorkflowTimeoutError,
     errors,
 )
 
@@ -21,7 +31,9 @@ EVERY = sorted(
     (
         each
         for each in vars(errors).values()
-        if isinstance(each, type) and issubclass(each, BaseException)
+        if isinstance(each, type)
+        and issubclass(each, BaseException)
+        and each is not errors.GivenUp  # never leaves the engine
     ),
     key=lambda each: each.__name__,
 )
@@ -51,6 +63,8 @@ def test_the_docstring_draws_the_tree_as_it_is() -> None:
     assert drawn == {each.__name__: each.__base__.__name__ for each in EVERY}
 
 
+FAILURE = Failure("B", "OSError", "no", ("A", "B"))
+
 EXAMPLES = [
     CanoError("anything"),
     ConfigurationError("one problem"),
@@ -64,6 +78,22 @@ EXAMPLES = [
     RetryExhaustedError(
         "failed", workflow_id=None, state="A", path=["A", "B"], attempts=[]
     ),
+    WorkflowTimeoutError("late", workflow_id="r", state="A", limit=1.5, path=["A"]),
+    RunCancelledError("stop", workflow_id=None, state="A", path=["A"], rollback=True),
+    CompensationFailedError(
+        "stuck",
+        workflow_id="r",
+        failure=FAILURE,
+        remaining=[
+            NotUndone("A", 0, {"n": 1}, OSError("no")),
+            NotUndone("B", 1, 2, None),
+        ],
+    ),
+    RolledBackError("r", FAILURE),
+    FlowError("busy", flow_id="f", reason="running"),
+    SchedulerStopError("left", flows=["f"]),
+    CircuitOpenError("refused", breaker="payments", retry_after=7.5),
+    RateLimitedError("refused", tier="day", retry_after=7.5),
 ]
 
 

@@ -20,17 +20,19 @@ from cano_core import (
     CanoError,
     CheckpointRow,
     CheckpointStoreError,
-    CorruptLogError,
     Outcome,
     OutcomeStatus,
     Retry,
+    RolledBackError,
     RowKind,
     RunConflictError,
     RunContext,
-    RunPhase,
+    RunNotFoundError,
     TaskConfig,
+    TaskFailedError,
     Workflow,
 )
+from sagas import Journal, resume, saga, start, written
 from scripted_store import Script, ScriptedStore, ThreeMethodStore, nothing
 
 STORES = [ScriptedStore, ThreeMethodStore]
@@ -367,20 +369,38 @@ def test_law_4_a_run_that_is_cancelled_stays_as_it_is(
 # 5. A rollback is a run too.
 
 
-def test_law_5_a_log_in_rollback_is_never_run_forward() -> None:
-    """Nothing here rolls back yet; what a later version has begun is left to it."""
-    world = World()
-    rows = [
-        CheckpointRow(0, "Start", "start", RowKind.STATE_ENTRY, b"\x92\x00\x90"),
-        CheckpointRow(1, "Start", "start", RowKind.ROLLBACK),
-    ]
-    asyncio.run(world.inner.append("r", *rows))
+@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_law_5_a_log_in_rollback_is_never_run_forward(
+    kind: type[ThreeMethodStore], when: str
+) -> None:
+    """A crash at every store operation of a run that is rolled back, and a resume.
 
-    assert world.status().phase is RunPhase.ROLLING_BACK
-    with pytest.raises(CorruptLogError, match=r"row 1.*ROLLBACK"):
-        world.live()
-    assert world.ran == []
-    assert world.rows() == rows
+    Forward, the next life may go only where the log has no ROLLBACK row yet; what
+    has a COMPENSATED row is never undone again.
+    """
+    for n in itertools.count(1):
+        journal = Journal(C=[ValueError("no")] * 2)
+        store = kind(**{when: raising_at(n, Crash())})
+        with contextlib.suppress(Crash):
+            with pytest.raises(TaskFailedError):
+                start(saga(journal, store))
+            assert store.calls[-1] in ("finish", "clear")
+            break
+        rows = written(store.inner)
+        rolling, undone = "C failed" in rows, rows.count("B undone")
+        first, journal.did = journal.did, []
+        forgotten = not rows and store.calls[-1] != "append"
+        with contextlib.suppress(TaskFailedError, RolledBackError, RunNotFoundError):
+            resume(saga(journal, kind(inner=store.inner)))
+        if rolling or forgotten:
+            assert not {"A", "B", "C"} & {*journal.did}
+        assert first.count("undo A1") <= 1
+        assert journal.did.count("undo B1") <= 1 - undone
+        if rows:
+            assert {*first, *journal.did} >= {"undo A1", "undo B1"}
+        assert written(store.inner) == []
+    assert n > 6
 
 
 def test_law_5_a_run_that_was_rolled_back_does_not_start_again() -> None:
