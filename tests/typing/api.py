@@ -13,6 +13,9 @@ from cano_core import (
     CheckpointRow,
     CheckpointStore,
     Codec,
+    Health,
+    HealthStatus,
+    LoggingObserver,
     MemoryCheckpointStore,
     Outcome,
     RecordingObserver,
@@ -29,6 +32,7 @@ from cano_core import (
     remembers_outcomes,
 )
 from cano_core.extension import RunWrapper, TaskCall, hookimpl, manager
+from cano_core.otel import instrument
 
 
 class Step(Enum):
@@ -127,7 +131,7 @@ async def main() -> None:
         Workflow(
             resources={"bank": Bank()},
             checkpoint_store=own,
-            observers=[Watcher(), RecordingObserver()],
+            observers=[Watcher(), RecordingObserver(), LoggingObserver()],
             version=2,
             accepts_versions=[1],
             data=Order,
@@ -149,6 +153,10 @@ async def main() -> None:
     assert_type(await workflow.start_or_resume(Step.START, workflow_id="1"), State)
     assert_type(await workflow.status("1"), RunStatus)
     assert_type(await workflow.outcome("1"), Outcome | None)
+    report = await workflow.check_health(timeout=1.0)
+    assert_type(report.status, Health)
+    assert_type(report.resources["bank"], HealthStatus)
+    instrument(only=[workflow])
     if remembers_outcomes(own):
         assert_type(await own.outcome("1"), Outcome | None)
     try:
