@@ -68,25 +68,20 @@ class Clock:
         """Call at a moment, instead of what was to be called under this name."""
         self._add(name, DateTrigger(moment, timezone=UTC), due)
 
-    def repeat(
-        self, name: str, trigger: Any, due: Due, *, first: datetime | None = None
-    ) -> None:
-        """Call whenever a trigger says, or first at a given moment."""
-        if first is None:
-            self._add(name, trigger, due)
-        else:
-            self._add(name, trigger, due, next_run_time=first)
+    def repeat(self, name: str, trigger: Any, due: Due) -> None:
+        """Call whenever a trigger says."""
+        self._add(name, trigger, due)
 
     def forget(self, name: str) -> None:
         """Don't call under this name."""
         with contextlib.suppress(JobLookupError):
             self._scheduler.remove_job(name)
 
-    def _add(self, name: str, trigger: Any, due: Due, **options: Any) -> None:
+    def _add(self, name: str, trigger: Any, due: Due) -> None:
         # APScheduler refuses a function that needs an argument it was not given.
         def call(*moments: datetime) -> None:
             due(moments[-1])
 
         self._scheduler.add_job(
-            call, trigger, id=name, name=name, replace_existing=True, **options
+            call, trigger, id=name, name=name, replace_existing=True
         )

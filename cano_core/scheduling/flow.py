@@ -75,13 +75,15 @@ class Flow:
         await self._at_rest.wait()
 
     def launch(self, clock: Clock, history: History) -> None:
-        """Go on with what is unfinished, and ask the clock for ticks."""
+        """Ask the clock for ticks; begin at once with what is unfinished or due."""
         self._clock = clock
         self._newest = history.newest
         self._unfinished.extend(history.unfinished)
-        resuming = bool(self._unfinished)
-        self.plan.timing.begin(clock, self._id, self._due, resuming=resuming)
-        if resuming:
+        now = datetime.now(UTC)
+        self.plan.timing.begin(clock, self._id, self._due, now)
+        if self.plan.timing.at_once and not self._unfinished:
+            self._want(now)
+        if self._has_something_left:
             self._take_turn()
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Protocol, final
+from typing import Any, ClassVar, Protocol, final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]
@@ -23,15 +23,17 @@ SHORTEST = 0.001
 class Timing(Protocol):
     """Asks the clock for a flow's ticks."""
 
-    def begin(self, clock: Clock, name: str, due: Due, *, resuming: bool) -> None:
-        """Ask for the first tick.
+    at_once: ClassVar[bool]
+    """Whether there is a tick as soon as the scheduler starts."""
+
+    def begin(self, clock: Clock, name: str, due: Due, now: datetime) -> None:
+        """Ask for the ticks that do not depend on runs.
 
         Args:
             clock: whom to ask.
             name: under which name.
             due: what to call.
-            resuming: whether the flow begins with an unfinished run, which then
-                takes the place of a first tick that would come at once.
+            now: when the scheduler starts.
         """
 
     def ended(self, clock: Clock, name: str, due: Due, earliest: datetime) -> None:
@@ -50,12 +52,11 @@ class Timing(Protocol):
 class FixedDelay:
     """The first tick at once, each other so many seconds after a run's end."""
 
+    at_once: ClassVar[bool] = True
     seconds: float
 
-    def begin(self, clock: Clock, name: str, due: Due, *, resuming: bool) -> None:
-        """Ask for a tick now."""
-        if not resuming:
-            clock.once(name, datetime.now(UTC), due)
+    def begin(self, clock: Clock, name: str, due: Due, now: datetime) -> None:
+        """Do nothing: every tick depends on the run before."""
 
     def ended(self, clock: Clock, name: str, due: Due, earliest: datetime) -> None:
         """Ask for a tick after the delay."""
@@ -68,15 +69,14 @@ class FixedDelay:
 class FixedRate:
     """The first tick at once, the others every so many seconds by the clock."""
 
+    at_once: ClassVar[bool] = True
     seconds: float
 
-    def begin(self, clock: Clock, name: str, due: Due, *, resuming: bool) -> None:
-        """Ask for all ticks."""
-        first = datetime.now(UTC)
-        if resuming:
-            first += timedelta(seconds=self.seconds)
-        trigger = IntervalTrigger(seconds=self.seconds, start_date=first, timezone=UTC)
-        clock.repeat(name, trigger, due, first=first)
+    def begin(self, clock: Clock, name: str, due: Due, now: datetime) -> None:
+        """Ask for all ticks but the first."""
+        second = now + timedelta(seconds=self.seconds)
+        trigger = IntervalTrigger(seconds=self.seconds, start_date=second, timezone=UTC)
+        clock.repeat(name, trigger, due)
 
     def ended(self, clock: Clock, name: str, due: Due, earliest: datetime) -> None:
         """Do nothing: the clock goes on by itself."""
@@ -87,9 +87,10 @@ class FixedRate:
 class Cron:
     """A tick whenever an expression matches."""
 
+    at_once: ClassVar[bool] = False
     trigger: Any
 
-    def begin(self, clock: Clock, name: str, due: Due, *, resuming: bool) -> None:
+    def begin(self, clock: Clock, name: str, due: Due, now: datetime) -> None:
         """Ask for all ticks."""
         clock.repeat(name, self.trigger, due)
 
@@ -102,7 +103,9 @@ class Cron:
 class Manual:
     """No tick but by `Scheduler.trigger`."""
 
-    def begin(self, clock: Clock, name: str, due: Due, *, resuming: bool) -> None:
+    at_once: ClassVar[bool] = False
+
+    def begin(self, clock: Clock, name: str, due: Due, now: datetime) -> None:
         """Do nothing."""
 
     def ended(self, clock: Clock, name: str, due: Due, earliest: datetime) -> None:

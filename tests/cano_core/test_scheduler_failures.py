@@ -87,7 +87,6 @@ def test_after_a_failure_ticks_are_skipped_until_the_back_off_is_over(
         clock = with_still_clock(scheduler)
         async with scheduler:
             before = datetime.now(UTC)
-            clock.strike("f")
             status = await scheduler.settled("f")
             assert (status.state, status.failure_streak) == (FlowState.BACKING_OFF, 1)
             assert isinstance(status.last_error, TaskFailedError)
@@ -137,7 +136,6 @@ def test_a_fixed_delay_is_never_shorter_than_the_back_off():
         scheduler.every("f", job.workflow, "Work", fixed_delay=1)
         clock = with_still_clock(scheduler)
         async with scheduler:
-            clock.strike("f")
             status = await scheduler.settled("f")
             assert clock.moment("f") == status.next_eligible
 
@@ -272,20 +270,25 @@ def test_a_store_that_can_not_tell_how_a_run_ended_is_asked_again():
 
 def test_a_run_that_another_process_has_taken_over_is_left_to_it():
     job = durable()
+    other = Job(job.store)
 
     async def main() -> None:
         scheduler = Scheduler(backoff=LATER).manual("f", job.workflow, "Work")
+        clock = with_still_clock(scheduler)
         async with scheduler:
             job.gate.clear()
             run_id = scheduler.trigger("f")
             await job.has_begun()
-            thief = asyncio.create_task(job.workflow.resume_from(run_id))
-            await job.has_begun(2)
+            other.gate.clear()
+            thief = asyncio.create_task(other.workflow.resume_from(run_id))
+            await other.has_begun()
             job.gate.set()
-            await thief
             status = await scheduler.settled("f")
             assert isinstance(status.last_error, RunConflictError)
             assert status.unfinished == ()
+            assert not clock.asked
+            other.gate.set()
+            assert await thief == "Done"
 
     asyncio.run(main())
 
@@ -294,13 +297,12 @@ def test_a_tick_that_another_process_has_run_is_not_run_again():
     job = durable()
 
     async def main() -> None:
-        scheduler = Scheduler().every("f", job.workflow, "Work", fixed_rate=LONG)
+        scheduler = Scheduler().cron("f", job.workflow, "Work", "0 0 1 1 *")
         clock = with_still_clock(scheduler)
         async with scheduler:
-            moment = clock.moment("f")
-            run_id = f"f/{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
+            run_id = "f/2030-01-01T00:00:00.000000Z"
             await job.workflow.orchestrate("Work", workflow_id=run_id)
-            clock.strike("f")
+            clock.strike("f", datetime(2030, 1, 1, tzinfo=UTC))
             status = await scheduler.settled("f")
             assert (status.state, status.failure_streak) == (FlowState.IDLE, 0)
             assert status.unfinished == ()
@@ -429,7 +431,6 @@ def test_a_fixed_delay_goes_on_after_a_reset():
         scheduler.every("f", job.workflow, "Work", fixed_delay=LONG)
         clock = with_still_clock(scheduler)
         async with scheduler:
-            clock.strike("f")
             await scheduler.settled("f")
             assert not clock.asked
 

@@ -187,7 +187,6 @@ def test_a_cancelled_run_with_a_log_is_gone_on_with_by_the_next_tick():
         clock = with_still_clock(scheduler)
         async with scheduler:
             job.gate.clear()
-            clock.strike("f")
             await job.has_begun()
             scheduler.cancel("f")
             status = await scheduler.settled("f")
@@ -259,7 +258,59 @@ def test_a_cancel_while_the_store_is_asked_is_not_lost():
             answer.set()
             status = await scheduler.settled("f")
             assert (status.state, status.unfinished) == (FlowState.IDLE, (run_id,))
+            assert status.run_count == 1
             assert job.began == [run_id]
+
+    asyncio.run(main())
+
+
+def test_a_cancel_before_the_first_row_of_a_run_is_not_made_up_for():
+    """H51: while the resources are set up."""
+    setting_up, go_on = asyncio.Event(), asyncio.Event()
+
+    class Pool:
+        async def setup(self) -> None:
+            setting_up.set()
+            await go_on.wait()
+
+    job = durable(resources={"pool": Pool()})
+
+    async def main() -> None:
+        async with Scheduler().manual("f", job.workflow, "Work") as scheduler:
+            dropped = scheduler.trigger("f")
+            await setting_up.wait()
+            scheduler.cancel("f")
+            go_on.set()
+            status = await scheduler.settled("f")
+            assert (status.state, status.unfinished) == (FlowState.IDLE, ())
+            assert scheduler.trigger("f") != dropped
+            await scheduler.settled("f")
+        assert dropped not in job.began
+
+    asyncio.run(main())
+
+
+def test_a_cancel_takes_what_was_accepted_and_waits_with_it():
+    job = durable()
+
+    async def main() -> None:
+        async with Scheduler().manual("f", job.workflow, "Work") as scheduler:
+            job.gate.clear()
+            first = scheduler.trigger("f")
+            await job.has_begun()
+            scheduler.cancel("f")
+            await scheduler.settled("f")
+
+            dropped = scheduler.trigger("f")
+            await job.has_begun(2)
+            scheduler.cancel("f")
+            await scheduler.settled("f")
+
+            job.gate.set()
+            accepted = scheduler.trigger("f")
+            await scheduler.settled("f")
+            assert job.ended == [first, accepted]
+            assert dropped not in job.began
 
     asyncio.run(main())
 
@@ -303,6 +354,22 @@ def test_a_stopped_scheduler_does_nothing_more():
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("make_job", [Job, durable])
+def test_a_run_that_was_accepted_before_the_stop_does_not_begin_after_it(
+    make_job: Callable[[], Job],
+):
+    job = make_job()
+
+    async def main() -> None:
+        async with Scheduler().manual("f", job.workflow, "Work") as scheduler:
+            scheduler.trigger("f")
+        status = scheduler.status("f")
+        assert (status.state, status.run_count) == (FlowState.IDLE, 0)
+        assert (status.unfinished, job.began) == ((), [])
+
+    asyncio.run(main())
+
+
 def test_a_scheduler_can_be_stopped_before_it_starts():
     async def main() -> None:
         scheduler = Scheduler().manual("f", Job().workflow, "Work")
@@ -318,7 +385,7 @@ def test_a_tick_that_was_due_when_the_scheduler_stopped_is_not_run():
     job = Job()
 
     async def main() -> None:
-        scheduler = Scheduler().every("f", job.workflow, "Work", fixed_rate=LONG)
+        scheduler = Scheduler().cron("f", job.workflow, "Work", "0 0 1 1 *")
         clock = with_still_clock(scheduler)
         async with scheduler:
             pass

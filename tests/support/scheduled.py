@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from cano_core import (
@@ -74,10 +74,8 @@ class StillClock:
     def once(self, name: str, moment: datetime, due: Any) -> None:
         self.asked[name] = (moment, None, due)
 
-    def repeat(
-        self, name: str, trigger: Any, due: Any, *, first: datetime | None = None
-    ) -> None:
-        self.asked[name] = (first, trigger, due)
+    def repeat(self, name: str, trigger: Any, due: Any) -> None:
+        self.asked[name] = (None, trigger, due)
 
     def forget(self, name: str) -> None:
         self.asked.pop(name, None)
@@ -93,9 +91,7 @@ class StillClock:
         asked, trigger, due = self.asked[name]
         if trigger is None:
             del self.asked[name]
-        chosen = moment or asked
-        assert chosen is not None
-        due(chosen)
+        due(moment or asked or datetime.now(UTC))
 
 
 def with_still_clock(scheduler: Scheduler) -> StillClock:
