@@ -100,6 +100,20 @@ def test_spans_and_baggage_of_a_task_are_those_of_its_attempt(
     assert seen == ["north"]
 
 
+def test_spans_of_a_sync_task_stand_in_its_attempt(telemetry: Telemetry) -> None:
+    tracer = telemetry.tracer_provider.get_tracer("program")
+
+    def work() -> str:
+        with tracer.start_as_current_span("pay"):
+            return "Done"
+
+    workflow = Workflow().register("Work", work).add_exit_state("Done")
+    asyncio.run(workflow.orchestrate("Work"))
+
+    (run,) = telemetry.tree()
+    assert run[1] == ["state Work", ["attempt work", "pay"]]
+
+
 def test_a_run_inside_a_task_stands_in_its_attempt(telemetry: Telemetry) -> None:
     inner = Flow().workflow
 
