@@ -41,6 +41,7 @@ class Instruments:
         cancellations: runs that a `Cancellation` stopped.
         state: duration of visits, by state.
         attempt: duration of attempts, by state, task and outcome.
+        branch: duration of a split's branches, by state, task and outcome.
         task: tasks that succeeded, or failed for good, by task and outcome.
         retries: failed attempts that another one followed, by task.
         rejections: attempts that a circuit breaker refused, by task.
@@ -77,6 +78,9 @@ class Instruments:
         )
         self.attempt = seconds(
             "cano.attempt.duration", "Duration of the attempts of a task.", _WORK
+        )
+        self.branch = seconds(
+            "cano.branch.duration", "Duration of the branches of a split.", _WORK
         )
         self.task = count(
             "cano.task.runs", "run", "Tasks that succeeded, or failed for good."

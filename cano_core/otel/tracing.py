@@ -8,6 +8,7 @@ makes it and for as long as it awaits, so no other asyncio task ever sees it.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -63,6 +64,8 @@ class RunTelemetry(WorkflowObserver):
         self._run: Operation | None = None
         # A state, or the rollback.
         self._phase: Operation | None = None
+        self._branches: dict[str, Operation] = {}
+        self._state = ""
         self._cancelled = False
         self._handled: BaseException | None = None
 
@@ -201,6 +204,7 @@ class RunTelemetry(WorkflowObserver):
     def on_state_enter(self, workflow_id: str | None, state: str) -> None:
         """End the span of the state before, and begin this one's."""
         self._leave_phase()
+        self._state = state
         self._phase = self._begin(
             f"state {state}",
             self.instruments.state,
@@ -208,9 +212,25 @@ class RunTelemetry(WorkflowObserver):
             {"cano.workflow.id": workflow_id},
         )
 
+    def on_task_start(self, workflow_id: str | None, task: str) -> None:
+        """Begin the span of a branch; any other task has its state's."""
+        if not _BRANCH.search(task):
+            return
+        branch = self._begin(
+            f"branch {_BRANCH.sub('', task)}",
+            self.instruments.branch,
+            {"cano.state.name": self._state, **_of(task)},
+            {"cano.workflow.id": workflow_id, "cano.branch": task},
+        )
+        if branch is not None:
+            self._branches[task] = branch
+
     def on_task_success(self, workflow_id: str | None, task: str) -> None:
         """Count it."""
         self.instruments.task.add(1, _of(task) | {"cano.outcome": "success"})
+        branch = self._branches.pop(task, None)
+        if branch is not None:
+            self._end(branch, None)
 
     def on_task_failure(
         self, workflow_id: str | None, task: str, error: Exception
@@ -219,7 +239,10 @@ class RunTelemetry(WorkflowObserver):
         stopped = isinstance(error, RunCancelledError)
         outcome = "interrupted" if stopped else "failure"
         self.instruments.task.add(1, _of(task) | {"cano.outcome": outcome})
-        if self._phase is not None and not stopped and not _BRANCH.search(task):
+        branch = self._branches.pop(task, None)
+        if branch is not None:
+            self._end(branch, asyncio.CancelledError() if stopped else error)
+        elif not (self._phase is None or stopped or _BRANCH.search(task)):
             self._phase.fail(error)
 
     def on_retry(self, workflow_id: str | None, task: str, attempt: int) -> None:
@@ -273,6 +296,11 @@ class RunTelemetry(WorkflowObserver):
         self._leave_phase()
 
     def _leave_phase(self) -> None:
+        # Nothing tells of a branch that a decided join has cancelled.
+        while self._branches:
+            _, branch = self._branches.popitem()
+            branch.set("cano.outcome", "cancelled")
+            branch.end()
         phase, self._phase = self._phase, None
         if phase is not None:
             phase.end()
