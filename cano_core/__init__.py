@@ -65,6 +65,9 @@ from .observers import Event, RecordingObserver, WorkflowObserver
 from .policy import Retry, TaskConfig
 from .states import State
 from .status import RunPhase, RunStatus
+from .tasks.batch import BatchTask, ItemDone, ItemFailed, ItemResult
+from .tasks.poll import Pending, PollTask, Ready
+from .tasks.timer import TimerTask
 from .tiers import MultiRateLimiter, Tier
 from .workflow import Workflow
 
@@ -76,6 +79,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Backoff",
+    "BatchTask",
     "Cancellation",
     "CanoError",
     "CheckpointRow",
@@ -97,6 +101,9 @@ __all__ = [
     "Health",
     "HealthReport",
     "HealthStatus",
+    "ItemDone",
+    "ItemFailed",
+    "ItemResult",
     "JoinConfig",
     "JoinStrategy",
     "Limiter",
@@ -108,9 +115,12 @@ __all__ = [
     "NotUndone",
     "Outcome",
     "OutcomeStatus",
+    "Pending",
     "Permit",
+    "PollTask",
     "RateLimitedError",
     "RateLimiter",
+    "Ready",
     "RecordingObserver",
     "RemembersOutcomes",
     "Reservation",
@@ -134,6 +144,7 @@ __all__ = [
     "TaskConfig",
     "TaskFailedError",
     "Tier",
+    "TimerTask",
     "VersionMismatchError",
     "WindowedRateLimiter",
     "Workflow",

@@ -178,7 +178,7 @@ class Cursor:
             for key in [
                 key
                 for key in progress.memos
-                if key.startswith((done + BETWEEN, done + "/"))
+                if BETWEEN in key and key.startswith((done + BETWEEN, done + "/"))
             ]:
                 del progress.memos[key]
         progress.cursors[self.part] = (self.number, self.payload)

@@ -6,8 +6,10 @@ type. Of one that declares nothing, only results are taken that come back equal.
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable
-from typing import Any, TypeVar
+from enum import Enum
+from typing import Any, Literal, TypeVar
 
 from .codec import Codec, MsgspecCodec, codec_for
 from .errors import ConfigurationError
@@ -24,9 +26,22 @@ def codec_of(function: Callable[..., Any]) -> Codec[Any]:
     Raises:
         ConfigurationError: values of the declared type can't be stored.
     """
-    declared = declared_result(function)
+    return codec_of_type(declared_result(function))
+
+
+def codec_of_type(declared: object) -> Codec[Any]:
+    """Return what writes and reads values that are declared as some type.
+
+    Raises:
+        ConfigurationError: values of the declared type can't be stored.
+    """
     if declared in (UNKNOWN, Any, object) or isinstance(declared, TypeVar):
         return UNTYPED
+    if typing.get_origin(declared) is Literal:
+        # An Enum is a type that can be stored; some of its members are not one.
+        kinds = {type(each) for each in typing.get_args(declared)}
+        if len(kinds) == 1 and issubclass(kind := kinds.pop(), Enum):
+            return codec_for(kind)
     return codec_for(declared)
 
 
