@@ -118,7 +118,8 @@ class RunTelemetry(WorkflowObserver):
         operation = self._begin(name, measure, attributes, details)
         if operation is None:
             return await work()
-        token = attach(set_value(_RUN, self, operation.around()))
+        inside = set_value(_RUN, self, operation.around())
+        token = attach(inside)
         try:
             result = await work()
         except BaseException as error:
@@ -128,7 +129,9 @@ class RunTelemetry(WorkflowObserver):
             self._end(operation, None)
             return result
         finally:
-            detach(token)
+            # An abandoned coroutine may be closed in another context.
+            if get_current() is inside:
+                detach(token)
 
     @harmless
     def _begin(

@@ -1,14 +1,18 @@
 """Attaching OpenTelemetry to runs: to all or some, with its API or without it."""
 
+import asyncio
+import contextvars
 import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 
 from cano_core import (
     MemoryCheckpointStore,
+    Workflow,
     remembers_outcomes,
 )
 from cano_core.otel import instrument, uninstrument
@@ -120,3 +124,21 @@ except cano_core.ConfigurationError as error:
         "cano_core.otel needs OpenTelemetry's API, which is not installed: "
         "pip install 'pytest-cano[otel]'\n"
     )
+
+
+def test_an_abandoned_run_that_is_closed_elsewhere_leaves_everything_as_it_was(
+    telemetry: Telemetry, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> str:
+        await asyncio.sleep(0)
+        return "Done"
+
+    workflow = Workflow().register("Work", work).add_exit_state("Done")
+    run = workflow.orchestrate("Work")
+    contextvars.copy_context().run(run.send, None)
+    before = trace.get_current_span()
+    run.close()
+
+    assert trace.get_current_span() is before
+    assert not caplog.records
+    assert telemetry.span("run").attributes["cano.outcome"] == "interrupted"
