@@ -14,6 +14,9 @@ from .world import World
 LONGEST_PATH = 12
 """Steps of a path that a timeline shows; a loop may go on for ever."""
 
+_BEGINNINGS = ("resumed ", "had finished ", "had been ")
+"""How the way of a run begins anew within one life."""
+
 _ENDINGS: dict[str, Ending] = {
     "passed": "returned",
     "failed": "failed",
@@ -88,13 +91,16 @@ def _run_story(record: RunRecord, extra: int) -> RunStory:
         run=record.run,
         workflow_id=record.workflow_id,
         exit=record.exit,
-        state=log.state,
+        state=log.where,
         logs=tuple(map(tuple, log.logs)),
         extra_rows=tuple(log.written[record.before_extra :]) if extra else (),
         loads=tuple(log.loads),
+        wrong_ends=tuple(log.wrong_ends),
         transitions=record.graph.transitions,
+        kinds=record.graph.kinds,
         remembers=record.remembers,
         current=tuple(record.current),
+        undoing=tuple(record.undoing),
     )
 
 
@@ -108,6 +114,7 @@ def _task_runs(life: Life) -> Iterator[TaskRun]:
                 frame.visit,
                 life.number,
                 "interrupted" if unfinished else ended,
+                frame.undoing,
             )
 
 
@@ -123,6 +130,6 @@ def _path(steps: Sequence[str]) -> str:
     text = "… > " if len(shown) < len(steps) else ""
     for number, step in enumerate(shown):
         if number:
-            text += ", " if step.startswith(("resumed at ", "had finished")) else " > "
+            text += ", " if step.startswith(_BEGINNINGS) else " > "
         text += step
     return text

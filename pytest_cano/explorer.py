@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import final
 
@@ -44,6 +43,7 @@ class Explorer:
         self._new_world = new_world
         self._ignored = tuple(ignore_effects)
         self._baseline: Story | None = None
+        self._usual: Mapping[str, int] | None = None
         self._first_runs: Mapping[RunKey, int] = {}
         self._expected: Mapping[RunKey, int] = {}
 
@@ -53,7 +53,7 @@ class Explorer:
         Whether it passed is said by ``story.judged.ended``; a program that fails
         undisturbed is not to be crashed.
         """
-        self._baseline, self._first_runs = self._undisturbed()
+        self._baseline, self._first_runs, self._usual = self._undisturbed()
         return self._baseline
 
     def plan(self, baseline: Story) -> Plan:
@@ -62,7 +62,7 @@ class Explorer:
 
     def confirm(self, baseline: Story) -> Finding | None:
         """Run the program undisturbed once more; say what differed, if anything."""
-        again, runs = self._undisturbed()
+        again, runs, _ = self._undisturbed()
         # Ids that are made up anew in every process say nothing about a run.
         self._expected = dict(self._first_runs.items() & runs.items())
         return FlakyBaseline().judge(baseline, again)
@@ -79,20 +79,19 @@ class Explorer:
             world.discard()
         return trial
 
-    def _undisturbed(self) -> tuple[Story, Mapping[RunKey, int]]:
+    def _undisturbed(self) -> tuple[Story, Mapping[RunKey, int], Mapping[str, int]]:
         world = self._world()
         expedition = Expedition(self.program, world)
-        expedition.live()
+        life = expedition.live()
         told = expedition.story()
         runs = {key: record.run for key, record in world.book.records.items()}
         if told.judged.ended != "failed":
             world.discard()
-        return told, runs
+        return told, runs, life.counts
 
     def _world(self) -> World:
         world = self._new_world()
         world.ignored = self._ignored
         world.book.expected = self._expected
-        if self._baseline is not None:
-            world.usual_entries = Counter(run.state for run in self._baseline.task_runs)
+        world.usual = self._usual
         return world

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from collections import Counter
 from contextvars import ContextVar
 from pathlib import Path
 from types import CodeType, FrameType
@@ -27,35 +28,41 @@ FRAME: ContextVar[TaskFrame | None] = ContextVar("cano_task_frame", default=None
 
 @final
 class TaskFrame:
-    """One visit in one life: what its task has done so far.
+    """One visit in one life: what its task, or its compensation, has done so far.
 
     Attributes:
         life: the life.
         run: ordinal of the run.
         state: label.
         visit: of that state.
-        effects: calls so far, over all attempts.
-        memos: rows so far.
+        undoing: whether this is the compensation.
+        counts: calls and rows so far by moment, over all attempts; the compensation
+            counts on.
         runs: how each run of the task ended; ``crashed`` until that is known.
         code: the task's own code, if it can be told.
     """
 
-    __slots__ = ("code", "effects", "life", "memos", "run", "runs", "state", "visit")
+    __slots__ = (
+        *("code", "counts", "life", "run", "runs", "state", "undoing", "visit"),
+    )
 
-    def __init__(self, life: Life, run: int, state: str, visit: int) -> None:
+    def __init__(
+        self, life: Life, run: int, state: str, visit: int, undone: TaskFrame | None
+    ) -> None:
         self.life = life
         self.run = run
         self.state = state
         self.visit = visit
-        self.effects = 0
-        self.memos = 0
+        self.undoing = undone is not None
+        self.counts: Counter[str] = Counter() if undone is None else undone.counts
         self.runs: list[Literal["returned", "interrupted", "crashed"]] = []
         self.code: CodeType | None = None
 
     def __str__(self) -> str:
         run = f"{self.run}:" if self.run != 1 else ""
         visit = f"#{self.visit}" if self.visit != 1 else ""
-        return f"{run}{quote(self.state)}{visit}"
+        undoing = " (compensation)" if self.undoing else ""
+        return f"{run}{quote(self.state)}{visit}{undoing}"
 
     def point(self, moment: str, index: int | None = None) -> CrashPoint:
         """Return a crash point of this visit."""
@@ -66,15 +73,10 @@ class TaskFrame:
         where = (point.run, point.state, point.visit)
         return where == (self.run, self.state, self.visit)
 
-    def next_effect(self) -> CrashPoint:
-        """Count an effect, and return the point right after it."""
-        self.effects += 1
-        return self.point("effect", self.effects)
-
-    def next_memo(self) -> CrashPoint:
-        """Count a memo, and return the point right after it."""
-        self.memos += 1
-        return self.point("memo", self.memos)
+    def next(self, moment: str) -> CrashPoint:
+        """Count one more ``effect``, ``memo`` and so on; return the point after it."""
+        self.counts[moment] += 1
+        return self.point(moment, self.counts[moment])
 
 
 def code_of(task: object) -> CodeType | None:

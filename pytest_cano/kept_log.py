@@ -5,13 +5,13 @@ It is compared with whatever the store gives back; the oracles judge the differe
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
-from cano_core.checkpoints.row import CheckpointRow, Outcome, RowKind
+from cano_core.checkpoints.row import CheckpointRow, Outcome, OutcomeStatus
 
+from .log_reader import LogReader, Visit
 from .story import Load
 
 
@@ -41,12 +41,13 @@ class KeptLog:
         logs: every log so far that was written under our eyes; one for each fresh
             start, the present one last.
         outcome: what `finish` left, or None.
-        exit: label of the exit state, once the log was let go of there.
+        exit: label of the exit state, once the log was let go of there; ``X (rolled
+            back)`` for a run that was undone after X had failed.
+        wrong_ends: what was wrong with letting go of it, if anything was.
         found: whether the run was there before anything was written under our eyes:
             ``begun``, ``finished`` or empty.
         forgotten: whether the program itself made the store forget the outcome.
         loads: logs that were read back otherwise than written.
-        visits: entries of each label in the log.
     """
 
     def __init__(self) -> None:
@@ -55,22 +56,48 @@ class KeptLog:
         self.logs: list[list[CheckpointRow]] = []
         self.outcome: Outcome | None = None
         self.exit: str | None = None
+        self.wrong_ends: list[str] = []
         self.found: Literal["", "begun", "finished"] = ""
         self.forgotten = False
         self.loads: list[Load] = []
-        self.visits: Counter[str] = Counter()
+        self._reader = LogReader()
         self._doubts: list[Doubt] = []
 
     @property
-    def state(self) -> str | None:
-        """Label of the state that the log ends in; None for an empty log."""
-        return self.rows[-1].state if self.rows else None
+    def visit(self) -> Visit | None:
+        """The state and visit that the log ends in; None for an empty log.
+
+        In a rollback it is the state that failed.
+        """
+        return self._reader.visit if self.rows else None
 
     @property
-    def visit(self) -> tuple[str, int] | None:
-        """The state and visit that the log ends in; None for an empty log."""
-        state = self.state
-        return None if state is None else (state, max(1, self.visits[state]))
+    def repeated(self) -> Visit | None:
+        """The state and visit whose task a resumed run has to run again, if any."""
+        return self._reader.repeated if self.rows else None
+
+    @property
+    def undoing(self) -> tuple[Visit, ...]:
+        """The visits that a resumed run has to undo; empty if it goes on forwards."""
+        return self._reader.undoing if self.rows else ()
+
+    @property
+    def over(self) -> bool:
+        """Whether the visit that the log ends in is over."""
+        return bool(self.rows) and self._reader.over
+
+    @property
+    def rolling_back(self) -> bool:
+        """Whether the run is being rolled back."""
+        return bool(self.rows) and self._reader.failed is not None
+
+    @property
+    def where(self) -> str | None:
+        """The state that the log ends in, in words; None for an empty log."""
+        if self.visit is None:
+            return None
+        state = self.visit[0]
+        return f"the rollback from {state}" if self.rolling_back else state
 
     @property
     def written(self) -> list[CheckpointRow]:
@@ -85,20 +112,24 @@ class KeptLog:
             self._begin([])
             self.logs.append(self.rows)
         self.rows.extend(rows)
-        self._count(rows)
+        self._read(rows)
 
     def finished(self, rows: Sequence[CheckpointRow], outcome: Outcome) -> None:
         """The run has ended, and the outcome has replaced its log."""
         self.appended(rows)
+        if self.rows:
+            self.wrong_ends += self._reader.at_end(outcome)
         self.outcome = outcome
-        self.exit = outcome.state
+        self.exit = ending(outcome)
         self.forgotten = False
         self.rows = []
 
     def cleared(self, *, at_exit: bool) -> None:
         """The store has forgotten the run: because it had ended, or as asked."""
-        if at_exit:
-            self.exit = self.state
+        if at_exit and self.visit is not None:
+            self.wrong_ends += self._reader.at_end(None)
+            state = self.visit[0]
+            self.exit = _rolled_back(state) if self.rolling_back else state
         elif self.outcome is not None:
             self.forgotten = True
         self.outcome = None
@@ -136,7 +167,7 @@ class KeptLog:
         else:
             self.found = "begun"
         self._begin(list(given))
-        self._count(given)
+        self._read(given)
         return load
 
     def told(self, outcome: Outcome | None) -> None:
@@ -153,9 +184,20 @@ class KeptLog:
         self.begun = True
         self.rows = rows
         self.outcome = None
-        self.visits = Counter()
+        self._reader = LogReader()
 
-    def _count(self, rows: Sequence[CheckpointRow]) -> None:
+    def _read(self, rows: Sequence[CheckpointRow]) -> None:
         for row in rows:
-            if row.kind is RowKind.STATE_ENTRY:
-                self.visits[row.state] += 1
+            for _ in self._reader.read(row):
+                pass  # which rules it breaks is judged with the workflow in hand
+
+
+def ending(outcome: Outcome) -> str:
+    """Say how a run has ended: its exit state, or ``X (rolled back)``."""
+    if outcome.status == OutcomeStatus.ROLLED_BACK:
+        return _rolled_back(outcome.state)
+    return outcome.state
+
+
+def _rolled_back(state: str) -> str:
+    return f"{state} (rolled back)"

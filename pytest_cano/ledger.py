@@ -95,7 +95,7 @@ class EffectLedger:
         key_text = None if key is None else str(key)
         ignored = world.ignores(name)
         with world.lock:
-            point = None if frame is None or ignored else frame.next_effect()
+            point = None if frame is None or ignored else frame.next("effect")
             new = world.is_new(name, key_text)
             world.effects.append(
                 Effect(name, identity, key_text, life.number, point, where)

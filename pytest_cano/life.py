@@ -22,7 +22,7 @@ MOST_NOTES = 20
 
 RUNAWAY_FACTOR = 20
 RUNAWAY_MARGIN = 200
-"""A life runs away that enters a state more often than the undisturbed run by both:
+"""A life runs away that does one thing more often than the undisturbed run by both:
 no clock says so, so that the same life always ends in the same place."""
 
 
@@ -54,8 +54,9 @@ class Life:
         observations: what the program's body observed, as texts, by name.
         task_observations: what tasks observed; the name has the visit in it.
         describer: writes values as texts, as the program normalises them.
-        frames: what each visit did, by run, state and visit.
+        frames: what each visit did, by run, state, visit, and whether it was undone.
         paths: the way of each run, by ordinal.
+        counts: how often each thing happened that a loop repeats.
     """
 
     def __init__(self, world: World, number: int, fault: Fault | None) -> None:
@@ -70,11 +71,11 @@ class Life:
         self.observations: dict[str, list[str]] = {}
         self.task_observations: dict[str, list[str]] = {}
         self.describer = Describer()
-        self.frames: dict[tuple[int, str, int], TaskFrame] = {}
+        self.frames: dict[tuple[int, str, int, bool], TaskFrame] = {}
         self.paths: dict[int, list[str]] = {}
         self.storeless_runs = 0
         self._points: dict[CrashPoint, None] = {}
-        self._entries: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
         self._watchers: list[Callable[[], object]] = []
 
     @property
@@ -111,24 +112,24 @@ class Life:
             watcher()
         raise self.crash()
 
-    def entered(self, state: str) -> None:
-        """Count the entry of a state, and end a life that runs away in a loop.
+    def counted(self, what: str) -> None:
+        """Count what a loop does over and over, and end a life that runs away in one.
+
+        Args:
+            what: half a sentence: ``Process was entered``.
 
         Raises:
             SimulatedCrash: the life ends here, or ended before.
         """
         with self.world.lock:
             self.go_on()
-            self._entries[state] += 1
-            usual_entries = self.world.usual_entries
-            if usual_entries is None:
+            self.counts[what] += 1
+            if self.world.usual is None:
                 return
-            entries, usual = self._entries[state], usual_entries.get(state, 0)
-            if entries <= RUNAWAY_FACTOR * usual + RUNAWAY_MARGIN:
+            count, usual = self.counts[what], self.world.usual.get(what, 0)
+            if count <= RUNAWAY_FACTOR * usual + RUNAWAY_MARGIN:
                 return
-            self.runaway = (
-                f"{state} was entered {entries} times, {usual} in the undisturbed run"
-            )
+            self.runaway = f"{what} {count} times, {usual} in the undisturbed run"
             self.over = True
             watchers = list(self._watchers)
         for watcher in watchers:
@@ -196,12 +197,15 @@ class Life:
         """Pass every argument and observation of this life through a function."""
         self.describer.normalisers.append(function)
 
-    def frame(self, run: int, state: str, visit: int) -> TaskFrame:
-        """Return what this life knows of a visit."""
-        key = (run, state, visit)
+    def frame(
+        self, run: int, state: str, visit: int, *, undoing: bool = False
+    ) -> TaskFrame:
+        """Return what this life knows of a visit, or of its compensation."""
+        key = (run, state, visit, undoing)
         frame = self.frames.get(key)
         if frame is None:
-            frame = self.frames[key] = TaskFrame(self, run, state, visit)
+            undone = self.frame(run, state, visit) if undoing else None
+            frame = self.frames[key] = TaskFrame(self, run, state, visit, undone)
         return frame
 
     def went(self, run: int, *steps: str) -> None:

@@ -55,16 +55,40 @@ MOMENTS: Final = {
             "memo {index} was recorded, the task never learnt of it",
         ),
         Moment(
+            "cursor",
+            True,
+            "the entry row and the visit's first K cursors",
+            "cursor {index} was recorded, the next step had not begun",
+        ),
+        Moment(
+            "branch",
+            True,
+            "the entry row and the results of K branches, or items",
+            "the result of branch {index} was recorded, nobody had seen it",
+        ),
+        Moment(
             "end",
             False,
             "the entry row and all effects; nothing about the result",
             "the task had returned, nothing was recorded",
         ),
         Moment(
+            "undo",
+            False,
+            "that the run is rolled back, and what was undone before this state",
+            "the rollback had begun, its compensation had not",
+        ),
+        Moment(
+            "undone",
+            False,
+            "the same, and all effects of this state's compensation; not its return",
+            "its compensation had returned, nothing of that was recorded",
+        ),
+        Moment(
             "recorded",
             False,
-            "the exit row; the log is not cleared yet",
-            "the exit was recorded, the log was not cleared",
+            "the exit row, or the last compensation; the log is not cleared yet",
+            "the end was recorded, the log was not cleared",
         ),
         Moment(
             "cleared",

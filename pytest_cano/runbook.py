@@ -12,6 +12,7 @@ from cano_core.checkpoints.store import CheckpointStore, remembers_outcomes
 from cano_core.graph import Graph
 
 from .kept_log import KeptLog
+from .log_reader import Visit
 
 if TYPE_CHECKING:
     from cano_core.workflow import Workflow
@@ -36,7 +37,8 @@ class RunRecord:
         place: where its store is.
         first_life: number of the life that began it.
         before_extra: how many rows it had written before the extra start.
-        current: the (state, visit) that was current at each crash.
+        current: the (state, visit) whose task each crash left to be run again.
+        undoing: the (state, visit) that each crash in a rollback left to be undone.
         storeless_exit: exit state that it reached in the present life, if it has no
             store.
     """
@@ -51,7 +53,8 @@ class RunRecord:
         self.before_extra = 0
         self.remembers = True
         self.log = log
-        self.current: list[tuple[str, int]] = []
+        self.current: list[Visit] = []
+        self.undoing: list[Visit] = []
         self.storeless_exit: str | None = None
 
     @cached_property
@@ -59,9 +62,25 @@ class RunRecord:
         """What may follow what; cheap to ask once the run has begun."""
         return self._workflow.graph
 
+    def has_row(self, state: str, visit: int) -> bool:
+        """Say whether the present visit has an entry row, or would with a store.
+
+        A router has one only where the run begins.
+        """
+        if self.graph.kinds.get(state) != "router":
+            return True
+        if self.workflow_id is None:
+            return False
+        rows = self.log.rows
+        return (
+            bool(rows)
+            and rows[0].state == state
+            and self.log.repeated == (state, visit) == (state, 1)
+        )
+
     @property
     def exit(self) -> str | None:
-        """Label of the exit state that the run reached, or None."""
+        """How the run ended: see `pytest_cano.kept_log.KeptLog.exit`."""
         return self.storeless_exit if self.workflow_id is None else self.log.exit
 
 
@@ -118,9 +137,10 @@ class RunBook:
     def crashed(self) -> None:
         """A life has crashed: remember where every run stands."""
         for record in self.records.values():
-            visit = record.log.visit
+            visit = record.log.repeated
             if visit is not None:
                 record.current.append(visit)
+            record.undoing += record.log.undoing
 
     def forget_unwritten(self) -> None:
         """Free the ordinals of runs that never had a row: they have not begun."""

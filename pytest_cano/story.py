@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Literal, Self, TypeAlias, final
 
 from cano_core.checkpoints.row import CheckpointRow
+from cano_core.graph import Kind
 
 from .effects import Effect
 from .schedule import CrashPoint, Schedule
@@ -104,6 +105,7 @@ class TaskRun:
         life: number of the life.
         ended: how: its task returned, was interrupted (failed or was cancelled while
             the life went on), or the life crashed.
+        undoing: whether it was the compensation that ran.
     """
 
     run: int
@@ -111,6 +113,7 @@ class TaskRun:
     visit: int
     life: int
     ended: Literal["returned", "interrupted", "crashed"] = "returned"
+    undoing: bool = False
 
 
 @final
@@ -139,14 +142,18 @@ class RunStory:
     Attributes:
         run: its ordinal.
         workflow_id: its id; None for a run without a store.
-        exit: label of the exit state that it reached, or None.
-        state: label of the state that its log ends in, or None.
+        exit: the exit state that it reached, or ``X (rolled back)``; None if it has
+            not ended.
+        state: the state that its log ends in, in words, or None.
         logs: the rows of its log; one log for every fresh start.
         extra_rows: rows that the extra start appended.
         loads: logs that were read back otherwise than written.
+        wrong_ends: what was wrong with letting go of its log, if anything was.
         transitions: declared transitions by label; None where all are legal.
+        kinds: what each state is, by label.
         remembers: whether its store remembers outcomes.
-        current: the (state, visit) that was current at each crash.
+        current: the (state, visit) whose task each crash left to be run again.
+        undoing: the (state, visit) that each crash in a rollback left to be undone.
     """
 
     run: int
@@ -156,9 +163,12 @@ class RunStory:
     logs: tuple[tuple[CheckpointRow, ...], ...] = ()
     extra_rows: tuple[CheckpointRow, ...] = ()
     loads: tuple[Load, ...] = ()
+    wrong_ends: tuple[str, ...] = ()
     transitions: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
     remembers: bool = True
     current: tuple[tuple[str, int], ...] = ()
+    undoing: tuple[tuple[str, int], ...] = ()
 
     @property
     def stored(self) -> bool:

@@ -41,7 +41,7 @@ class World:
         lock: held while an effect or a crash point is recorded, in any thread.
         ignored: effect names (fnmatch patterns) that are no crash points and are not
             judged.
-        usual_entries: how often the undisturbed run enters each state, once known.
+        usual: how often things happen in the undisturbed run, once that is known.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class World:
         self.workflow_id = workflow_id
         self.root = root or Path.cwd()
         self.ignored = ignored
-        self.usual_entries: Mapping[str, int] | None = None
+        self.usual: Mapping[str, int] | None = None
         self.effects: list[Effect] = []
         self.book = RunBook(disk)
         self.lives: list[Life] = []

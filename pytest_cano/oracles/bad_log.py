@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import final
 
-from cano_core.checkpoints.row import CheckpointRow, RowKind
+from cano_core.checkpoints.row import CheckpointRow
 
+from ..log_reader import LogReader, named
 from ..story import Finding, Load, RunStory, Story, Verdict
 from .wording import AGAIN
 
@@ -31,9 +32,10 @@ def _problems(run: RunStory) -> Iterator[str]:
     for load in run.loads:
         yield _difference(load)
     for log in run.logs:
-        yield from _broken_rules(log, run.transitions)
+        yield from _broken_rules(log, LogReader(run.transitions, run.kinds))
+    yield from run.wrong_ends
     for row in run.extra_rows:
-        yield f"{_named(row)} was appended {AGAIN}"
+        yield f"{named(row)} was appended {AGAIN}"
 
 
 def _difference(load: Load) -> str:
@@ -56,36 +58,16 @@ def _difference(load: Load) -> str:
             )
     missing = load.expected[len(load.found) :]
     if missing:
-        return f"life {load.life} did not find {_named(missing[0])}, which was appended"
+        return f"life {load.life} did not find {named(missing[0])}, which was appended"
     return (
-        f"life {load.life} found {_named(load.found[len(load.expected)])}, which "
+        f"life {load.life} found {named(load.found[len(load.expected)])}, which "
         "nobody had appended"
     )
 
 
-def _broken_rules(
-    log: Sequence[CheckpointRow], transitions: Mapping[str, frozenset[str] | None]
-) -> Iterator[str]:
-    state: str | None = None
+def _broken_rules(log: Sequence[CheckpointRow], reader: LogReader) -> Iterator[str]:
     for position, row in enumerate(log):
         if row.sequence != position:
-            yield f"{_named(row)} stands where row {position} belongs"
+            yield f"{named(row)} stands where row {position} belongs"
             return
-        if state is not None and transitions and state not in transitions:
-            yield f"{_named(row)} follows the exit state {state}"
-            return
-        if row.kind is RowKind.STATE_ENTRY:
-            legal = None if state is None else transitions.get(state)
-            if legal is not None and row.state not in legal:
-                yield (
-                    f"{_named(row)} follows {state}, which leads only to "
-                    f"{', '.join(sorted(legal))}"
-                )
-            state = row.state
-        elif row.state != state:
-            yield f"{_named(row)} stands in a visit of {state or 'no state'}"
-
-
-def _named(row: CheckpointRow) -> str:
-    kind = "" if row.kind is RowKind.STATE_ENTRY else f" {row.kind.name}"
-    return f"row {row.sequence} ({row.state}{kind})"
+        yield from reader.read(row)

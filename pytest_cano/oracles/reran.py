@@ -9,15 +9,18 @@ from typing import TypeAlias, final
 from ..story import Finding, Story, TaskRun, Verdict
 from .wording import AGAIN, times
 
-Visit: TypeAlias = tuple[int, str, int]
+Work: TypeAlias = tuple[int, str, int, bool]
+"""A run's ordinal, a state, a visit, and whether it is the compensation of it."""
 
 
 @final
 class Reran:
     """A visit's task runs once; once more for each crash, and each failure, in it.
 
+    So does its compensation, for each crash of the rollback before it was recorded.
     More is due to the program where the undisturbed run does it too. Runs without a
-    store begin anew in every life and are not judged.
+    store begin anew in every life, and routers leave no rows that a log could have
+    passed: neither are judged.
     """
 
     def judge(self, baseline: Story, story: Story) -> Finding | None:
@@ -33,22 +36,26 @@ def _too_often(baseline: Story, story: Story) -> Iterator[str]:
     runs = [run for run in story.task_runs if run.life != extra]
     interrupted = Counter(map(_visit, filter(_interrupted, runs)))
     crashes = Counter(
-        (run.run, *visit) for run in story.runs.values() for visit in run.current
+        (run.run, *visit, undoing)
+        for run in story.runs.values()
+        for undoing, visits in ((False, run.current), (True, run.undoing))
+        for visit in visits
     )
     for visit, count in Counter(map(_visit, runs)).items():
-        number, state, nth = visit
-        if not story.runs[number].stored:
+        number, state, nth, undoing = visit
+        run = story.runs[number]
+        if not run.stored or run.kinds.get(state) == "router":
             continue
         own = max(0, usual[visit] - 1 - excused[visit])
         allowed = 1 + crashes[visit] + interrupted[visit] + own * (1 + crashes[visit])
         if count > allowed:
             name = state if nth == 1 else f"visit {nth} of {state}"
+            what = f"the {_called(undoing)} of {name} ran {times(count)}"
             yield (
-                f"the task of {name} ran {times(count)}, at most {allowed} "
+                f"{what}, at most {allowed} "
                 f"{'is' if allowed == 1 else 'are'} due to the crashes in it"
                 if crashes[visit]
-                else f"the task of {name} ran {times(count)}, though the log had "
-                "passed it"
+                else f"{what}, though the log had passed it"
             )
 
 
@@ -57,11 +64,15 @@ def _in_extra_start(story: Story) -> Iterator[str]:
         return
     for run in story.task_runs:
         if run.life == story.extra.number:
-            yield f"the task of {run.state} ran {AGAIN}"
+            yield f"the {_called(run.undoing)} of {run.state} ran {AGAIN}"
 
 
-def _visit(run: TaskRun) -> Visit:
-    return run.run, run.state, run.visit
+def _called(undoing: bool) -> str:
+    return "compensation" if undoing else "task"
+
+
+def _visit(run: TaskRun) -> Work:
+    return run.run, run.state, run.visit, run.undoing
 
 
 def _interrupted(run: TaskRun) -> bool:

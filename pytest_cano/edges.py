@@ -1,0 +1,128 @@
+"""A task, or the compensation of one, between the moments at its edges."""
+
+from __future__ import annotations
+
+import contextlib
+from types import CodeType
+from typing import TYPE_CHECKING, Any, final
+
+from cano_core.extension import TaskCall
+
+from .frames import FRAME, TaskFrame, code_of
+from .life import Life
+from .lifetime import until_crash
+from .runbook import RunRecord
+
+if TYPE_CHECKING:
+    from cano_core.context import RunContext
+
+    from .injection import RunSession
+
+
+class Edges:
+    """One attempt of what a state does, with what is counted around it."""
+
+    __slots__ = ("_call", "_code", "_session", "_state")
+
+    def __init__(
+        self, session: RunSession, state: str, code: CodeType | None, call: TaskCall
+    ) -> None:
+        self._session = session
+        self._state = state
+        self._code = code
+        self._call = call
+
+    @property
+    def _life(self) -> Life:
+        return self._session.life
+
+    @property
+    def _record(self) -> RunRecord:
+        return self._session.record
+
+    async def _run(
+        self, frame: TaskFrame, context: RunContext, *values: Any, what: str
+    ) -> Any:
+        """Make the attempt within its frame."""
+        life = self._life
+        frame.code = self._code
+        token = FRAME.set(frame)
+        try:
+            attempt = self._call(context, *values)
+            if life.fault is None:
+                result = await attempt
+            else:
+                result = await until_crash(life, attempt)
+        except BaseException:
+            frame.runs[-1] = "crashed" if life.crashed else "interrupted"
+            raise
+        finally:
+            # An abandoned coroutine may be closed in another context.
+            with contextlib.suppress(ValueError):
+                FRAME.reset(token)
+        if life.over:
+            at = life.crashed_at
+            if at is not None and frame.holds(at):
+                life.note(f"{what} went on after its crash at {at}")
+            raise life.crash()
+        frame.runs[-1] = "returned"
+        return result
+
+
+@final
+class TaskEdges(Edges):
+    """One attempt of a state's task, between its ``start`` and its ``end``.
+
+    A split, or whatever else a state's task is made of, is one task.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, session: RunSession, state: str, task: object, call: TaskCall
+    ) -> None:
+        super().__init__(session, state, code_of(task), call)
+
+    async def __call__(self, context: RunContext, *values: Any) -> Any:
+        """Make the attempt."""
+        life, record = self._life, self._record
+        what = f"the task of {self._state}"
+        life.require_alive(what)
+        frame = life.frame(record.run, self._state, context.visit)
+        if context.attempt == 1:
+            has_row = record.has_row(self._state, context.visit)
+            if not has_row or record.workflow_id is None:
+                life.went(record.run, self._state)
+            life.counted(f"{self._state} was entered")
+            if has_row:
+                life.reached(frame.point("start"))
+            frame.runs.append("crashed")
+        result = await self._run(frame, context, *values, what=what)
+        life.reached(frame.point("end"))
+        return result
+
+
+@final
+class UndoEdges(Edges):
+    """One attempt of a state's compensation, between ``undo`` and ``undone``."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, session: RunSession, state: str, task: object, call: TaskCall
+    ) -> None:
+        undo = getattr(task, "compensate", None)
+        super().__init__(session, state, None if undo is None else code_of(undo), call)
+
+    async def __call__(self, context: RunContext, *values: Any) -> Any:
+        """Make the attempt."""
+        life, record = self._life, self._record
+        what = f"the compensation of {self._state}"
+        life.require_alive(what)
+        frame = life.frame(record.run, self._state, context.visit, undoing=True)
+        if context.attempt == 1:
+            life.reached(frame.point("undo"))
+            frame.runs.append("crashed")
+        result = await self._run(frame, context, *values, what=what)
+        life.reached(frame.point("undone"))
+        return result

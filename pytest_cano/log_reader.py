@@ -1,0 +1,253 @@
+"""Reading a log row by row: where its run stands, and which rules a row breaks.
+
+This knows the rules from their description, not from the engine, which it judges.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, TypeAlias, TypeVar, final
+
+import msgspec
+
+from cano_core.checkpoints.row import CheckpointRow, Outcome, OutcomeStatus, RowKind
+from cano_core.graph import Kind
+from cano_core.progress import BETWEEN, Branch, Cursor, Memo, decode_sequence
+
+T = TypeVar("T")
+
+Visit: TypeAlias = tuple[str, int]
+"""A state's label, and the how-many-th time that the run is in it."""
+
+_OWN: Final = (BETWEEN, f"{BETWEEN}{BETWEEN}")
+"""Where the engine's own memos begin, in a visit and in a part of one."""
+
+
+@final
+class LogReader:
+    """Where a log stands, as far as it has been read.
+
+    Args:
+        transitions: declared transitions by label; None where all are legal, empty
+            if nothing is known of the workflow.
+        kinds: what each state is, as far as that is known.
+
+    Attributes:
+        label: the state of the last visit; None before the first row.
+        visits: entries of each label.
+        over: whether that visit is over, though no other has begun.
+        failed: label of the state that failed, once the run is being rolled back.
+        to_undo: visits that were completed and not undone, by entry row.
+    """
+
+    def __init__(
+        self,
+        transitions: Mapping[str, frozenset[str] | None] | None = None,
+        kinds: Mapping[str, Kind] | None = None,
+    ) -> None:
+        self.label: str | None = None
+        self.visits: Counter[str] = Counter()
+        self.over = False
+        self.failed: str | None = None
+        self.to_undo: dict[int, Visit] = {}
+        self._transitions = transitions or {}
+        self._kinds = kinds or {}
+        self._entry = 0
+        self._known: set[object] = set()
+        self._kind = RowKind.STATE_ENTRY
+
+    @property
+    def visit(self) -> Visit | None:
+        """The last visit; in a rollback that of the state that failed."""
+        label = self.label if self.failed is None else self.failed
+        return None if label is None else (label, max(1, self.visits[label]))
+
+    @property
+    def repeated(self) -> Visit | None:
+        """The visit whose task a resumed run has to run again, if any."""
+        return None if self.over or self.failed is not None else self.visit
+
+    @property
+    def undoing(self) -> tuple[Visit, ...]:
+        """The visits that a resumed run has to undo; empty if it goes on forwards."""
+        return () if self.failed is None else tuple(self.to_undo.values())
+
+    @property
+    def exited(self) -> bool:
+        """Whether the log ends in an exit state, as far as these are known."""
+        return self.label is not None and self.label not in self._transitions
+
+    def read(self, row: CheckpointRow) -> Iterator[str]:
+        """Read the next row, and say which rules it breaks."""
+        if self._transitions and self.exited and self.failed is None:
+            yield f"{named(row)} follows the exit state {self.label}"
+        yield from _READ[row.kind](self, row)
+        self._kind = row.kind
+
+    def at_end(self, outcome: Outcome | None) -> Iterator[str]:
+        """Say what is wrong with letting go of the log now.
+
+        Args:
+            outcome: what it is replaced by; None for a store that forgets.
+        """
+        rolled_back = outcome is not None and outcome.status is (
+            OutcomeStatus.ROLLED_BACK
+        )
+        where = f"the log was let go of in {self.label}"
+        if self.failed is not None:
+            if outcome is not None and not rolled_back:
+                yield f"the run was being rolled back, and ended at {outcome.state}"
+            for label, _ in self.to_undo.values():
+                yield f"the run is said to be rolled back, but {label} was not undone"
+        elif rolled_back:
+            yield f"{where}, as rolled back, though no rollback had begun"
+        elif self._kind != RowKind.STATE_ENTRY or (
+            outcome is not None and outcome.state != self.label
+        ):
+            yield f"{where}, where no run ends"
+
+    def _enter(self, row: CheckpointRow) -> Iterator[str]:
+        if self.failed is not None:
+            yield f"{named(row)} follows a rollback from {self.failed}"
+        legal = self._following(self.label)
+        if legal is not None and row.state not in legal:
+            yield (
+                f"{named(row)} follows {self.label}, which leads only to "
+                f"{', '.join(sorted(legal))}"
+            )
+        if row.sequence and self._kinds.get(row.state) == "router":
+            yield f"{named(row)} is the row of a router, which leaves none"
+        if self._kinds.get(self.label or "") == "compensatable" and not self.over:
+            yield (
+                f"{named(row)} follows {self.label}, whose output for its compensation "
+                "was not recorded"
+            )
+        self.label = row.state
+        self.visits[row.state] += 1
+        self.over = False
+        self._entry = row.sequence
+        self._known = set()
+
+    def _following(self, label: str | None) -> frozenset[str] | None:
+        """Return the labels whose rows may follow, routers being passed through."""
+        legal: set[str] = set()
+        waiting = [] if label is None else [label]
+        seen = set(waiting)
+        if label is None:
+            return None
+        while waiting:
+            declared = self._transitions.get(waiting.pop())
+            if declared is None:
+                return None
+            for each in declared - seen:
+                seen.add(each)
+                if self._kinds.get(each) == "router":
+                    waiting.append(each)
+            legal |= {each for each in declared if self._kinds.get(each) != "router"}
+        return frozenset(legal)
+
+    def _resume(self, row: CheckpointRow) -> Iterator[str]:
+        return self._in_place(row, {self.failed or self.label})
+
+    def _memo(self, row: CheckpointRow) -> Iterator[str]:
+        if self.failed is not None:
+            yield from self._in_place(row, {each for each, _ in self.to_undo.values()})
+        else:
+            yield from self._in_place(row, {self.label})
+        memo = _decoded(Memo.decode, row)
+        yield from self._new(row, None if memo is None else ("memo", memo.key))
+
+    def _cursor(self, row: CheckpointRow) -> Iterator[str]:
+        yield from self._of_the_visit(row)
+        cursor = _decoded(Cursor.decode, row)
+        if cursor is None:
+            return
+        yield from self._new(row, ("cursor", cursor.part, cursor.number))
+        if (
+            cursor.number > 1
+            and ("cursor", cursor.part, cursor.number - 1) not in self._known
+        ):
+            yield f"{named(row)} is number {cursor.number}, without the one before it"
+
+    def _branch(self, row: CheckpointRow) -> Iterator[str]:
+        yield from self._of_the_visit(row)
+        branch = _decoded(Branch.decode, row)
+        yield from self._new(row, None if branch is None else ("branch", branch.part))
+
+    def _complete(self, row: CheckpointRow) -> Iterator[str]:
+        yield from self._of_the_visit(row)
+        kind = self._kinds.get(row.state, "compensatable")
+        if kind != "compensatable":
+            yield f"{named(row)} completes a {kind}, which has no compensation"
+        self.over = True
+        self.to_undo[self._entry] = (row.state, max(1, self.visits[row.state]))
+
+    def _roll_back(self, row: CheckpointRow) -> Iterator[str]:
+        if self.failed is not None:
+            yield f"{named(row)} begins a second rollback"
+        elif not self.to_undo:
+            yield f"{named(row)} begins a rollback that has nothing to undo"
+        self.failed = row.state
+        self._known = set()
+
+    def _undo(self, row: CheckpointRow) -> Iterator[str]:
+        if self.failed is None:
+            yield f"{named(row)} stands outside of a rollback"
+        entry = _decoded(decode_sequence, row)
+        if entry is None:
+            yield f"{named(row)} does not say what was undone"
+        elif self.to_undo.get(entry, ("", 0))[0] != row.state:
+            yield (
+                f"{named(row)} undoes the visit of row {entry}, which was not "
+                "completed, or undone already"
+            )
+        else:
+            del self.to_undo[entry]
+
+    def _of_the_visit(self, row: CheckpointRow) -> Iterator[str]:
+        yield from self._in_place(row, {self.label})
+        if self.over:
+            yield f"{named(row)} stands behind the completion of its visit"
+        elif self.failed is not None:
+            yield f"{named(row)} stands in a rollback"
+
+    def _in_place(self, row: CheckpointRow, labels: set[str | None]) -> Iterator[str]:
+        if row.state not in labels:
+            yield f"{named(row)} stands in a visit of {self.label or 'no state'}"
+
+    def _new(self, row: CheckpointRow, key: object) -> Iterator[str]:
+        if key is not None and key in self._known:
+            yield f"{named(row)} records what its visit had recorded already"
+        self._known.add(key)
+
+
+def named(row: CheckpointRow) -> str:
+    """Name a row as findings do: ``row 3 (Process MEMO)``."""
+    kind = "" if row.kind == RowKind.STATE_ENTRY else f" {RowKind(row.kind).name}"
+    return f"row {row.sequence} ({row.state}{kind})"
+
+
+def is_own_memo(row: CheckpointRow) -> bool:
+    """Say whether a MEMO row is the engine's own, and no task's."""
+    memo = _decoded(Memo.decode, row)
+    return memo is not None and (memo.key.startswith(_OWN[0]) or _OWN[1] in memo.key)
+
+
+def _decoded(decode: Callable[[bytes | None], T], row: CheckpointRow) -> T | None:
+    try:
+        return decode(row.payload)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+
+
+_READ: Final[dict[RowKind, Callable[[LogReader, CheckpointRow], Iterator[str]]]] = {
+    RowKind.STATE_ENTRY: LogReader._enter,
+    RowKind.RESUME: LogReader._resume,
+    RowKind.MEMO: LogReader._memo,
+    RowKind.STEP_CURSOR: LogReader._cursor,
+    RowKind.BRANCH: LogReader._branch,
+    RowKind.COMPENSATION_COMPLETION: LogReader._complete,
+    RowKind.ROLLBACK: LogReader._roll_back,
+    RowKind.COMPENSATED: LogReader._undo,
+}

@@ -1,0 +1,158 @@
+"""The store of one run in one life: its operations are moments of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, final
+
+from cano_core.checkpoints.row import CheckpointRow, Outcome, OutcomeStatus, RowKind
+from cano_core.checkpoints.store import CheckpointStore, remembers_outcomes
+
+from .bound_store import BoundStore, RememberingBoundStore
+from .frames import FRAME, TaskFrame
+from .kept_log import KeptLog
+from .life import Life
+from .log_reader import is_own_memo
+from .runbook import RunRecord
+from .schedule import CrashPoint
+
+_ADVANCES: Final = {
+    RowKind.MEMO: "memo",
+    RowKind.STEP_CURSOR: "cursor",
+    RowKind.BRANCH: "branch",
+}
+"""Rows that take a visit further, and the moments right after them."""
+
+
+def session_store(
+    store: CheckpointStore, life: Life, record: RunRecord
+) -> CheckpointStore:
+    """Return a store as one run sees it in one life."""
+    kind = RememberingSessionStore if remembers_outcomes(store) else SessionStore
+    return kind(store, life, record)
+
+
+class SessionStore(BoundStore):
+    """A bound store whose operations are the moments of one run."""
+
+    def __init__(self, inner: CheckpointStore, life: Life, record: RunRecord) -> None:
+        super().__init__(inner, life)
+        self._record = record
+        self._went = False
+
+    async def append(self, workflow_id: str, *rows: CheckpointRow) -> None:
+        """Add rows, with the moments before and after."""
+        first = rows[0]
+        if first.kind is RowKind.RESUME:
+            visit = self._record.log.visit
+            number = visit[1] if visit is not None else 1
+            self._before(first.state, number)
+        elif first.kind is RowKind.STATE_ENTRY and first.sequence == 0:
+            self._before(first.state, 1)
+        await super().append(workflow_id, *rows)
+        for row in rows:
+            self._after(row)
+
+    async def load_run(self, workflow_id: str) -> Sequence[CheckpointRow]:
+        """Read the log, and say so if it is not what it must be."""
+        known = len(self._record.log.loads)
+        rows = await super().load_run(workflow_id)
+        for load in self._record.log.loads[known:]:
+            self._life.note(
+                f"run {workflow_id!r} was read back with {len(load.found)} rows where "
+                f"{len(load.expected)} had been written"
+            )
+        return rows
+
+    async def clear(self, workflow_id: str) -> None:
+        """Let go of the log of a run that has ended."""
+        visit = self._record.log.visit
+        await self._clear(workflow_id, at_exit=True)
+        if visit is not None:
+            self._concluded(visit[0])
+
+    def _before(self, state: str, visit: int) -> None:
+        self._life.require_alive(f"the start or resumption at {state}")
+        self._life.reached(
+            CrashPoint(state, "enter", visit=visit, run=self._record.run)
+        )
+
+    def _after(self, row: CheckpointRow) -> None:
+        log = self._record.log
+        if row.kind is RowKind.STATE_ENTRY:
+            self._walk(row.state)
+            if row.state in self._record.graph.exits:
+                self._reached(row.state, "recorded")
+        elif row.kind is RowKind.RESUME:
+            self._walk(_resumed(log, row.state))
+        elif row.kind is RowKind.ROLLBACK:
+            self._walk("rolling back")
+        elif row.kind is RowKind.COMPENSATED:
+            self._walk(f"{row.state} undone")
+            if not log.undoing and log.visit is not None:
+                self._reached(log.visit[0], "recorded")
+        elif row.kind in _ADVANCES and not is_own_memo(row):
+            if row.kind is RowKind.STEP_CURSOR:
+                self._life.counted(f"a cursor of {row.state} was recorded")
+            self._life.reached(self._frame(row.state).next(_ADVANCES[row.kind]))
+
+    def _frame(self, state: str) -> TaskFrame:
+        """Return the frame that a row belongs to."""
+        life, run = self._life, self._record.run
+        # A row is written for the code that is running; in a rollback that is of
+        # another visit than the last one.
+        frame = FRAME.get()
+        if (
+            frame is not None
+            and frame.life is life
+            and (frame.run, frame.state) == (run, state)
+        ):
+            return frame
+        return life.frame(run, *(self._record.log.visit or (state, 1)))
+
+    def _concluded(self, state: str) -> None:
+        log, path = self._record.log, self._life.paths.get(self._record.run, [""])
+        if log.exit != state:
+            self._walk("rolled back")
+        elif path[-1] != state:
+            self._walk(state if self._went else f"resumed at {state}")
+        self._reached(state, "cleared")
+
+    def _reached(self, state: str, moment: str) -> None:
+        self._life.reached(CrashPoint(state, moment, run=self._record.run))
+
+    def _walk(self, step: str) -> None:
+        self._went = True
+        self._life.went(self._record.run, step)
+
+
+@final
+class RememberingSessionStore(SessionStore, RememberingBoundStore):
+    """The same for a store that remembers outcomes."""
+
+    async def finish(
+        self, workflow_id: str, rows: Sequence[CheckpointRow], outcome: Outcome
+    ) -> None:
+        """End the run."""
+        await super().finish(workflow_id, rows, outcome)
+        self._concluded(outcome.state)
+
+    async def outcome(self, workflow_id: str) -> Outcome | None:
+        """Return the outcome, or None for a run that has none (yet)."""
+        outcome = await super().outcome(workflow_id)
+        if outcome is not None:
+            rolled_back = outcome.status == OutcomeStatus.ROLLED_BACK
+            how = "had been rolled back from" if rolled_back else "had finished at"
+            self._life.went(self._record.run, f"{how} {outcome.state}")
+        elif self._record.log.outcome is not None:
+            self._life.note(
+                f"the store had forgotten that run {workflow_id!r} was finished; if "
+                "the program clears finished runs itself, let it use cano_store"
+            )
+        return outcome
+
+
+def _resumed(log: KeptLog, state: str) -> str:
+    if log.rolling_back:
+        return "resumed rolling back"
+    return f"resumed {'after' if log.over else 'at'} {state}"
