@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 from .context import RunContext
-from .errors import ConfigurationError, GivenUp
+from .errors import ConfigurationError, GivenUp, Refused
 from .extension import TaskCall
+from .guards import guarded
 from .policy import TaskConfig, try_again
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ class Attempts:
     Attributes:
         name: the task's name, for observers.
         config: how often and within what.
-        attempt: one attempt, without limits.
-        call: the same within its limits.
+        attempt: one attempt, without limits and guards.
+        call: the same within them.
     """
 
     name: str
@@ -34,11 +35,12 @@ class Attempts:
     @classmethod
     def of(cls, name: str, config: TaskConfig, attempt: TaskCall) -> Attempts:
         """Put a call under a configuration."""
-        return cls(name, config, attempt, config.bounded(attempt))
+        return cls(name, config, attempt, guarded(name, config, attempt))
 
     def around(self, attempt: TaskCall) -> Attempts:
         """Return the same with another call in its place, within the same limits."""
-        return replace(self, attempt=attempt, call=self.config.bounded(attempt))
+        call = guarded(self.name, self.config, attempt)
+        return replace(self, attempt=attempt, call=call)
 
     async def made(
         self,
@@ -98,7 +100,7 @@ class Attempts:
         def may_retry() -> bool:
             return not (
                 run.halt is not None
-                or isinstance(attempts[-1], ConfigurationError)
+                or isinstance(attempts[-1], ConfigurationError | Refused)
                 or (run.interruption is not None and run.interruption.due)
             )
 
@@ -122,5 +124,8 @@ class Attempts:
                 return outcome
         if run.halt is not None:
             raise run.halt
+        if isinstance(last, Refused):
+            attempts[-1:] = last.attempts
+            raise GivenUp(attempts) from attempts[-1]
         # What gave up within this call has told of its attempts itself.
         raise last if isinstance(last, GivenUp) else GivenUp(attempts) from last

@@ -72,7 +72,11 @@ class Permit:
         try:
             if error is None:
                 self.success()
-            elif isinstance(error, Exception) and self._breaker._counts(error):
+            elif (
+                isinstance(error, Exception)
+                and not self._settled
+                and self._breaker._counts(error)
+            ):
                 self.failure()
         finally:
             self.close()

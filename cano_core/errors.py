@@ -122,6 +122,10 @@ class GivenUp(Exception):
         self.attempts = tuple(attempts)
 
 
+class Refused(GivenUp):
+    """A circuit breaker refused the attempt, so that no further one is made."""
+
+
 class WorkflowTimeoutError(CanoError):
     """A run took longer than the workflow's ``total_timeout``.
 

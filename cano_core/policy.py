@@ -1,4 +1,4 @@
-"""How often a task is tried, and how long one attempt may take."""
+"""How often a task is tried, how long an attempt may take, and what guards it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import asyncio
 import itertools
 import math
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, cast, final
 
+from .circuit import CircuitBreaker
 from .errors import ConfigurationError
 from .extension import TaskCall
+from .limits import Limiter
 
 
 @final
@@ -108,10 +110,17 @@ class TaskConfig:
             0.1, 0.2 and 0.4 seconds, give or take a tenth.
         attempt_timeout: seconds that one attempt may take, or None. An attempt that
             takes longer is cancelled and has failed with `TimeoutError`.
+        circuit_breaker: asked before every attempt, and told how it ended, or None.
+            Once it refuses, the task has failed, whatever is left of its retries.
+        limits: one limiter or several, each of which every attempt waits for, one
+            after the other, before its time starts. (A `MultiRateLimiter` passes
+            several limits in one moment.)
     """
 
     retry: Retry = field(default_factory=Retry.exponential)
     attempt_timeout: float | None = None
+    circuit_breaker: CircuitBreaker | None = None
+    limits: Limiter | Sequence[Limiter] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.retry, Retry):
@@ -125,6 +134,25 @@ class TaskConfig:
                 f"TaskConfig(attempt_timeout={self.attempt_timeout!r}) must be above "
                 "0 seconds, or None"
             )
+        breaker: Any = self.circuit_breaker
+        if breaker is not None and not isinstance(breaker, CircuitBreaker):
+            raise ConfigurationError(
+                f"TaskConfig(circuit_breaker={breaker!r}) must be a CircuitBreaker, "
+                "or None"
+            )
+        given = self.limits
+        limits = tuple(given) if isinstance(given, Sequence) else (given,)
+        if not all(_is_limiter(each) for each in limits):
+            raise ConfigurationError(
+                f"TaskConfig(limits={given!r}) must be a limiter, such as "
+                "RateLimiter(10), or several"
+            )
+        object.__setattr__(self, "limits", limits)
+
+    @property
+    def limiters(self) -> tuple[Limiter, ...]:
+        """The limits, as a tuple, however they were given."""
+        return cast(tuple[Limiter, ...], self.limits)
 
     @classmethod
     def minimal(cls) -> TaskConfig:
@@ -142,6 +170,13 @@ class TaskConfig:
                 return await call(*values)
 
         return within_limit
+
+
+def _is_limiter(value: object) -> bool:
+    # A breaker has an acquire() too, which nobody could wait for.
+    return callable(getattr(value, "acquire", None)) and not isinstance(
+        value, CircuitBreaker
+    )
 
 
 async def try_again(
