@@ -432,16 +432,21 @@ def test_a_crash_at_any_row_of_a_poll_loses_nothing(clock: VirtualTime) -> None:
         workflow = workflow_with(Job(), store)
         return workflow.start_or_resume("Wait", workflow_id="r")
 
+    def start_afresh(store: Any) -> Any:
+        nonlocal begun
+        begun = clock.now
+        submitted.clear()
+        asked.clear()
+        return start(store)
+
     crashes = 0
-    begun, submitted = clock.now, list[int]()
-    for disk in every_crash(start, clock.run):
+    begun, submitted = 0.0, list[int]()
+    for disk in every_crash(start_afresh, clock.run):
         crashes += 1
         assert clock.run(lambda disk=disk: start(disk)) == "Done"
         # Only where the call was made and not recorded it is made again.
         assert len(submitted) <= 2
         assert list(dict.fromkeys(asked)) == pytest.approx([0, 10, 20, 30])
-        begun, submitted = clock.now, []
-        asked.clear()
     assert crashes == 2 * 5
 
 
