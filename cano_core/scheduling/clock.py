@@ -27,7 +27,7 @@ Due: TypeAlias = Callable[[datetime], None]
 
 @final
 class _Soon(BaseExecutor):  # type: ignore[misc]
-    """Calls a job in the event loop, and tells it the moment that it was due.
+    """Calls a job in the event loop, and tells it the last moment that it was due.
 
     Not at once: APScheduler is just going through its jobs, and a flow may change them.
     """
@@ -50,7 +50,6 @@ class Clock:
             # Never the machine's own zone: looking for it may warn.
             timezone=UTC,
             executors={"default": _Soon()},
-            job_defaults={"coalesce": True, "misfire_grace_time": None},
         )
         self._stopped = False
 

@@ -148,9 +148,14 @@ class Flow:
 
     def _due(self, moment: datetime) -> None:
         """A tick has come."""
-        if self._clock is not None and self._record.may_run(datetime.now(UTC)):
+        if self._clock is None:
+            return
+        if self._record.may_run(datetime.now(UTC)):
             self._want(moment)
             self._take_turn()
+        elif self.task is None:
+            # A clock that was set back; who counts from the end of runs asks again.
+            self._ask_for_next(self._clock)
 
     def _retry(self, _moment: datetime) -> None:
         """The back-off of something that is left is over."""

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -255,6 +256,23 @@ def test_a_cron_expression_is_meant_in_its_time_zone(
         assert due == datetime.fromisoformat(expected).replace(tzinfo=UTC)
 
     asyncio.run(main())
+
+
+def test_the_id_of_a_tick_is_its_moment_in_utc():
+    job = Job()
+    moment = datetime(2026, 7, 11, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+
+    async def main() -> None:
+        scheduler = Scheduler().cron(
+            "f", job.workflow, "Work", "30 2 * * *", timezone="Europe/Berlin"
+        )
+        clock = with_still_clock(scheduler)
+        async with scheduler:
+            clock.strike("f", moment)
+            await scheduler.settled("f")
+
+    asyncio.run(main())
+    assert job.began == ["f/2026-07-11T00:30:00.000000Z"]
 
 
 def test_a_manual_flow_runs_when_it_is_triggered_and_only_then():

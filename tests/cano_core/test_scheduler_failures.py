@@ -142,6 +142,24 @@ def test_a_fixed_delay_is_never_shorter_than_the_back_off():
     asyncio.run(main())
 
 
+def test_a_fixed_delay_survives_a_clock_that_was_set_back():
+    job = Job()
+    job.error = OSError()
+
+    async def main() -> None:
+        scheduler = Scheduler(backoff=LATER)
+        scheduler.every("f", job.workflow, "Work", fixed_delay=1)
+        clock = with_still_clock(scheduler)
+        async with scheduler:
+            status = await scheduler.settled("f")
+            # Called when it had asked to be, and yet too early.
+            clock.strike("f")
+            assert scheduler.status("f").skipped_count == 1
+            assert clock.moment("f") == status.next_eligible
+
+    asyncio.run(main())
+
+
 # Going on with what failed
 
 
@@ -418,6 +436,27 @@ def test_a_flow_that_fails_too_often_trips_until_it_is_reset():
             await job.has_begun(5)
             assert job.began[:4] == [job.began[0]] * 4
             assert job.began[4] != job.began[0]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("trip_after", [None, 1])
+def test_a_reset_goes_on_at_once_with_what_is_unfinished(trip_after: int | None):
+    job = durable()
+    job.error = OSError()
+
+    async def main() -> None:
+        backoff = Backoff(initial=LONG, cap=LONG, trip_after=trip_after)
+        scheduler = Scheduler(backoff=backoff).manual("f", job.workflow, "Work")
+        async with scheduler:
+            run_id = scheduler.trigger("f")
+            await scheduler.settled("f")
+            job.error = None
+            scheduler.reset("f")
+            assert scheduler.status("f").state is FlowState.RUNNING
+            status = await scheduler.settled("f")
+            assert (status.state, status.unfinished) == (FlowState.COMPLETED, ())
+            assert job.began == [run_id, run_id]
 
     asyncio.run(main())
 

@@ -18,6 +18,7 @@ from cano_core import (
     Workflow,
 )
 from scheduled import Job, durable, with_still_clock
+from small_flow import row
 
 LONG = 3600.0
 
@@ -131,7 +132,11 @@ NEWER = "f/2020-01-01T00:00:00.500000Z"
 
 
 def test_unfinished_ticks_are_gone_on_with_oldest_first():
-    job = durable()
+    class Backwards(MemoryCheckpointStore):
+        async def list_runs(self) -> Any:
+            return [*await super().list_runs()][::-1]
+
+    job = Job(Backwards())
 
     async def main() -> None:
         await interrupt(job, NEWER, OLD)
@@ -197,6 +202,7 @@ def test_runs_of_others_are_none_of_a_flow_s_business():
         "f",
         "f/1",
         "f/2020-01-01T00:00:00Z",
+        "f/2020-01-01T00:00:00.5Z",
         "f/2020-13-01T00:00:00.000000Z",
         "f/g/2020-01-01T00:00:00.000000Z",
         "ff/2020-01-01T00:00:00.000000Z",
@@ -251,11 +257,28 @@ def test_finished_ticks_are_left_alone():
     asyncio.run(main())
 
 
+def test_a_finished_tick_whose_log_is_still_there_is_cleared():
+    class Forgetful(MemoryCheckpointStore):
+        finish = outcome = None  # type: ignore[assignment]
+
+    job = Job(Forgetful())
+
+    async def main() -> None:
+        await job.store.append(OLD, row(0, "Work"), row(1, "Done"))
+        async with Scheduler().manual("f", job.workflow, "Work") as scheduler:
+            status = await scheduler.settled("f")
+            assert (status.state, status.unfinished) == (FlowState.COMPLETED, ())
+            assert await job.store.list_runs() == []
+        assert not job.began
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
         (OSError("gone"), "list_runs failed in Broken: OSError: gone"),
-        (CheckpointStoreError("locked"), "locked"),
+        (CheckpointStoreError("locked"), "^locked$"),
         (TimeoutError("slow"), "list_runs failed in Broken: TimeoutError: slow"),
     ],
 )

@@ -483,7 +483,7 @@ def test_a_task_may_stop_its_own_scheduler():
     scheduler = Scheduler()
 
     async def stop() -> str:
-        await scheduler.stop(timeout=5)
+        await scheduler.stop(timeout=60)
         return "Done"
 
     workflow = Workflow().register("Stop", stop).add_exit_state("Done")
