@@ -89,8 +89,15 @@ def versions_in(version: object, accepted: Collection[int]) -> frozenset[int]:
     return frozenset(accepted)
 
 
-def config_for(task: object, given: object) -> TaskConfig:
+def config_for(
+    task: object, given: object, default: TaskConfig | None = None
+) -> TaskConfig:
     """Return how a task is run: as given, as it says itself, or as by default.
+
+    Args:
+        task: the task.
+        given: what was given for it, or None.
+        default: what is wanted if neither says anything; None for `TaskConfig`'s own.
 
     Raises:
         ConfigurationError: it says something else than a `TaskConfig`.
@@ -101,7 +108,7 @@ def config_for(task: object, given: object) -> TaskConfig:
         if callable(config):
             config = config()
     if config is None:
-        return TaskConfig()
+        return TaskConfig() if default is None else default
     if not isinstance(config, TaskConfig):
         raise ConfigurationError(
             f"task {task_name(task)!r}: its config is {shown(config)}, not a TaskConfig"

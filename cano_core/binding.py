@@ -74,11 +74,14 @@ class Scope:
         resources: the resources' values by name; read at each attempt.
         data_type: the workflow's data type, or None.
         names: what annotations may name although the task's module does not.
+        states: whether tasks return states; False for the branches of a split, which
+            return values.
     """
 
     resources: Mapping[str, object]
     data_type: object
     names: Mapping[str, object]
+    states: bool = True
 
     def bind(
         self,
@@ -163,7 +166,9 @@ class Binding:
                 self._report(parameter)
         self.declares = state_in is not None
         self.transitions = (
-            None if state_in is None else self._declared(signature, state_in)
+            self._declared(signature, state_in)
+            if state_in is not None and scope.states
+            else None
         )
 
     def call(self) -> TaskCall:

@@ -90,9 +90,11 @@ def define(
         problems += [f"state {each.label!r}: {text}" for text in built.problems]
         for state in built.transitions or ():
             if labels.get(label_of(state)) != state:
+                name = built.handler.name
+                leads = f"task {name!r} may return" if name else "its join leads to"
                 problems.append(
-                    f"state {each.label!r}: task {built.handler.name!r} may return "
-                    f"{state!r}, which is neither registered nor an exit state"
+                    f"state {each.label!r}: {leads} {state!r}, which is neither "
+                    "registered nor an exit state"
                 )
         transitions[each.label] = (
             None

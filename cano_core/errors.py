@@ -6,6 +6,7 @@
     │   └── RetryExhaustedError     ... after more than one attempt
     ├── WorkflowTimeoutError    the run took longer than its total_timeout
     ├── RunCancelledError       a Cancellation stopped the run
+    ├── BranchCancelledError    a split was over without the branch; never raised
     ├── CompensationFailedError a rollback could not undo everything (yet)
     ├── CheckpointStoreError    the store failed, or holds what it cannot read
     ├── RunConflictError        somebody else owns this run now
@@ -113,13 +114,28 @@ class GivenUp(Exception):
 
     Never raised out of the engine.
 
-    Attributes:
+    Args:
         attempts: the exception of every attempt, in order; at least one.
+        cause: what they come to, if it is not the last of them.
+        summary: what to say of it; None if there is nothing to say but the cause.
+
+    Attributes:
+        attempts: as given.
+        cause: as given, or the last attempt's exception.
+        summary: as given.
     """
 
-    def __init__(self, attempts: Sequence[Exception]) -> None:
+    def __init__(
+        self,
+        attempts: Sequence[Exception],
+        *,
+        cause: Exception | None = None,
+        summary: str | None = None,
+    ) -> None:
         super().__init__(*attempts[-1].args)
         self.attempts = tuple(attempts)
+        self.cause = attempts[-1] if cause is None else cause
+        self.summary = summary
 
 
 class Refused(GivenUp):
@@ -198,6 +214,13 @@ class NotUndone:
     sequence: int | None
     output: object
     error: Exception | None
+
+
+class BranchCancelledError(CanoError):
+    """A branch of a split was cancelled, because the split was over without it.
+
+    Never raised; it is what observers are told of such a branch.
+    """
 
 
 class CompensationFailedError(CanoError):

@@ -110,24 +110,33 @@ class Station:
                 return await work
             return await run.interruption.within(run, self.label, work)
         except GivenUp as error:
-            last = error.attempts[-1]
+            cause = error.cause
             if tell is not None:
-                tell("on_task_failure", run.workflow_id, self.attempts.name, last)
-            raise self.failure(run, error.attempts) from last
+                tell("on_task_failure", run.workflow_id, self.attempts.name, cause)
+            raise self.failure(run, error.attempts, error.summary) from cause
         except (WorkflowTimeoutError, RunCancelledError) as error:
             if tell is not None:
                 tell("on_task_failure", run.workflow_id, self.attempts.name, error)
             raise
 
-    def failure(self, run: Run, attempts: tuple[Exception, ...]) -> TaskFailedError:
+    def failure(
+        self,
+        run: Run,
+        attempts: tuple[Exception, ...],
+        summary: str | None = None,
+    ) -> TaskFailedError:
         """Return what a failure for good raises."""
-        kind = TaskFailedError if len(attempts) == 1 else RetryExhaustedError
-        tries = "" if len(attempts) == 1 else f" {len(attempts)} times, at last"
+        kind = TaskFailedError
+        how = f" with {described(attempts[-1])}"
+        if summary is not None:
+            how = f": {summary}"
+        elif len(attempts) > 1:
+            kind = RetryExhaustedError
+            how = f" {len(attempts)} times, at last{how}"
         resume = "" if run.completed else run.resume_hint
         return kind(
             f"{run.described}: task {self.attempts.name!r} of state {self.label!r} "
-            f"failed{tries} with {described(attempts[-1])}"
-            f" (path: {run.described_path}){resume}",
+            f"failed{how} (path: {run.described_path}){resume}",
             workflow_id=run.workflow_id,
             state=self.label,
             path=tuple(run.path),
@@ -179,19 +188,24 @@ class Station:
 
 @final
 class TaskHandler:
-    """A state with a task, which returns the next state; it has an entry row."""
+    """A state with a task, which returns the next state; it has an entry row.
+
+    Args:
+        station: its task.
+        name: its task's name in rows; None if it is the same as elsewhere.
+    """
 
     __slots__ = ("label", "name", "state", "station")
 
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Station, name: str | None = None) -> None:
         self.station = station
         self.state = station.state
         self.label = station.label
-        self.name = station.attempts.name
+        self.name = station.attempts.name if name is None else name
 
     def wrapped(self, wrapper: RunWrapper) -> TaskHandler:
         """Return the same handler with its task wrapped."""
-        return TaskHandler(self.station.wrapped(wrapper))
+        return TaskHandler(self.station.wrapped(wrapper), self.name)
 
     async def execute(self, run: Run) -> Handler | None:
         """Write the entry row, do the task, and go where it says."""

@@ -48,7 +48,9 @@ class JoinStrategy:
         Raises:
             ConfigurationError: p is not above 0 and at most 1.
         """
-        if not 0 < p <= 1:
+        fraction: object = p
+        number = isinstance(fraction, int | float) and not isinstance(fraction, bool)
+        if not (number and 0 < p <= 1):
             raise ConfigurationError(
                 f"JoinStrategy.percentage({p!r}) must be above 0 and at most 1"
             )
@@ -57,6 +59,9 @@ class JoinStrategy:
     @classmethod
     def partial_results(cls, n: int) -> JoinStrategy:
         """``n`` successes decide; if they become impossible, it fails at the end.
+
+        Unlike `quorum` it lets every branch end before it fails, so that a resumed
+        run need not do again what has succeeded.
 
         Raises:
             ConfigurationError: n is no whole number from 1.
@@ -81,8 +86,30 @@ class JoinStrategy:
         if self.name == "any" or self.amount is None:
             return 1
         if self.name == "percentage":
-            return math.ceil(branches * self.amount)
+            # A hundred times 0.07 is a little more than 7, and 7 is meant.
+            return max(1, math.ceil(branches * self.amount - 1e-9))
         return int(self.amount)
+
+    def is_settled(self, branches: int, succeeded: int, failed: int) -> bool:
+        """Tell whether no other branch has to be waited for.
+
+        Args:
+            branches: how many there are in all.
+            succeeded: how many of them have succeeded so far.
+            failed: how many have failed so far.
+        """
+        needed = self.needed(branches)
+        left = branches - succeeded - failed
+        if succeeded >= needed:
+            return not left or not self.takes_all
+        return not left or (
+            succeeded + left < needed and self.name != "partial_results"
+        )
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether successes beyond those that are needed are waited for."""
+        return self.name == "partial_timeout"
 
 
 JoinStrategy.ALL = JoinStrategy("all")
@@ -144,6 +171,24 @@ class JoinConfig:
         if problems:
             raise ConfigurationError(*problems)
 
+    def problems(self, branches: int) -> list[str]:
+        """Return why so many branches can never come together, each a sentence."""
+        if not branches:
+            return ["a split needs at least one task"]
+        found = []
+        needed = self.strategy.needed(branches)
+        if needed > branches:
+            found.append(
+                f"its join needs {needed} successes of {branches} branch(es); lower "
+                "the number, or add tasks"
+            )
+        if self.strategy.takes_all and self.timeout is None:
+            found.append(
+                f"JoinStrategy.{self.strategy.name} needs a time: "
+                "JoinConfig(..., timeout=seconds)"
+            )
+        return found
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -152,9 +197,14 @@ class SplitResult:
 
     A branch is known by its index, from 0, in the order of registration.
 
+    A branch that succeeds at the last moment, when the join is decided already, is
+    as one that was not waited for: there are as many values as the strategy needs, or
+    with ``partial_timeout`` as many as there are.
+
     Attributes:
         values: what the successful branches returned, in order of their index.
-        errors: why branches failed, by index.
+        errors: why branches failed, by index. A resumed run knows of successes, and
+            of what failed since.
         cancelled: the indices of those that were not waited for.
         succeeded: the indices that ``values`` belong to.
     """
