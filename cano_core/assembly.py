@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import final
+from typing import ClassVar, final
 
 from .attempts import Attempts
 from .binding import Binding, Scope, entry_point, task_name, whole
 from .extension import TaskCall
+from .graph import Kind
 from .policy import TaskConfig
 from .states import State
 
@@ -74,6 +75,8 @@ class Assembly:
 
 class Model(ABC):
     """A task whose call is made out of several methods."""
+
+    _kind: ClassVar[Kind] = "task"
 
     @abstractmethod
     def _assemble(self, scope: Scope, config: TaskConfig) -> Assembly:

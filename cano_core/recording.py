@@ -33,13 +33,20 @@ class Recorder:
         self._waiting: list[_Entry] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def record(self, visit: Visit, advance: Advance, what: str) -> None:
+    async def record(
+        self, visit: Visit, advance: Advance, what: str, *, here: bool = False
+    ) -> None:
         """Make one row durable, unless it is known; see `Run.record`."""
         entry = _Entry(visit, advance, what)
         self._waiting.append(entry)
-        if self._writer is None:
+        if self._writer is not None:
+            await settled(entry.done)
+        elif here:
+            await self._write_all()
+            await entry.done
+        else:
             self._writer = asyncio.create_task(self._write_all())
-        await settled(entry.done)
+            await settled(entry.done)
 
     async def _write_all(self) -> None:
         while self._waiting:

@@ -59,18 +59,28 @@ class Registration(Protocol):
 @final
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """A state with a task."""
+    """A state with a task.
+
+    Attributes:
+        model: what makes its calls, if that is not the task itself.
+    """
 
     state: State
     label: str
     task: object
     config: TaskConfig
+    model: Model | None = None
 
     def build(self, scope: Scope) -> Built:
         """Make its handler."""
-        assembly = assembled(self.task, scope, self.config)
-        handler = TaskHandler(_station(self, assembly))
-        return Built(handler, assembly.transitions, assembly.problems)
+        maker = self.model or self.task
+        assembly = assembled(maker, scope, self.config)
+        return Built(
+            TaskHandler(_station(self, assembly)),
+            assembly.transitions,
+            assembly.problems,
+            maker._kind if isinstance(maker, Model) else "task",
+        )
 
 
 @final

@@ -21,7 +21,7 @@ from .log import RunLog
 from .progress import STARTED, Advance, Memo, Progress, encode_number
 from .recording import Recorder
 from .replay import PATH_LENGTH, Position
-from .saga import Completed, roll_back
+from .saga import Completed, Unwritable, roll_back
 from .states import State
 from .wording import described, shown
 
@@ -83,12 +83,13 @@ class Run:
 
     Attributes:
         halt: once set, what the run stops with at the next boundary.
-        visit: the visit that the run is in; None before the first.
+        visit: the visit that the run is in; None before the first, and between two.
         exit: the exit state, once reached.
         outcome: the run's outcome, once reached.
         path: labels entered, the last thousand.
         completed: what a rollback has to undo, in order of completion.
         handed: the engine's own memos for the next visit.
+        unwritable: what was done last, if no row can keep its output.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class Run:
         self.path: deque[str] = deque(maxlen=PATH_LENGTH)
         self.completed: list[Completed] = []
         self.handed: dict[str, bytes] = {}
+        self.unwritable: Unwritable | None = None
         self._recorder = None if log is None else Recorder(self, log)
         self._undoing = Progress()
         self._codec = codec
@@ -227,13 +229,20 @@ class Run:
         else:
             await log.append(RowKind.STATE_ENTRY, label, name, self.snapshot)
 
-    async def record(self, visit: Visit, advance: Advance, what: str) -> None:
+    async def record(
+        self, visit: Visit, advance: Advance, what: str, *, here: bool = False
+    ) -> None:
         """Make durable how far a visit has come, unless it is known.
+
+        A cancellation waits until the row is written, for it may be that of one
+        attempt, or of one branch, while the run goes on.
 
         Args:
             visit: the visit.
             advance: the new memo, cursor or branch.
             what: whose it is, for messages.
+            here: write without waiting for that, which is faster, because whatever
+                cancels this call ends the run and undoes nothing.
 
         Raises:
             ConfigurationError: the run has left the visit, so it is too late.
@@ -241,7 +250,7 @@ class Run:
             CheckpointStoreError: the store failed.
         """
         if self._recorder is not None:
-            await self._recorder.record(visit, advance, what)
+            await self._recorder.record(visit, advance, what, here=here)
         elif not advance.known(visit.progress):
             advance.apply(visit.progress)
 
