@@ -53,13 +53,6 @@ from .failure import Failure
 from .graph import Graph
 from .health import Health, HealthReport, HealthStatus
 from .join import JoinConfig, JoinStrategy, SplitResult
-from .limits import (
-    Limiter,
-    LimiterStatus,
-    RateLimiter,
-    Reservation,
-    WindowedRateLimiter,
-)
 from .logging_observer import LoggingObserver
 from .observers import Event, RecordingObserver, WorkflowObserver
 from .policy import Retry, TaskConfig
@@ -68,14 +61,21 @@ from .status import RunPhase, RunStatus
 from .tasks.batch import BatchTask, ItemDone, ItemFailed, ItemResult
 from .tasks.poll import Pending, PollTask, Ready
 from .tasks.timer import TimerTask
-from .tiers import MultiRateLimiter, Tier
 from .workflow import Workflow
 
 if TYPE_CHECKING:
     from .checkpoints.sqlite import SQLiteCheckpointStore
+    from .limits import (
+        Limiter,
+        LimiterStatus,
+        RateLimiter,
+        Reservation,
+        WindowedRateLimiter,
+    )
     from .scheduler import Scheduler
     from .scheduling.backoff import Backoff
     from .scheduling.status import FlowState, FlowStatus
+    from .tiers import MultiRateLimiter, Tier
 
 __all__ = [
     "Backoff",
@@ -157,6 +157,13 @@ __all__ = [
 _LAZY = {
     # sqlite3 is loaded by those who use it.
     "SQLiteCheckpointStore": ".checkpoints.sqlite",
+    "Limiter": ".limits",
+    "LimiterStatus": ".limits",
+    "RateLimiter": ".limits",
+    "Reservation": ".limits",
+    "WindowedRateLimiter": ".limits",
+    "MultiRateLimiter": ".tiers",
+    "Tier": ".tiers",
     "Scheduler": ".scheduler",
     "Backoff": ".scheduling.backoff",
     "FlowState": ".scheduling.status",

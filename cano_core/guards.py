@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .circuit import CircuitBreaker
 from .context import RunContext
 from .errors import CircuitOpenError, GivenUp, Refused
 from .extension import TaskCall
-from .limits import Limiter
 from .policy import TaskConfig
+
+if TYPE_CHECKING:
+    from .limits import Limiter
 
 
 def guarded(name: str, config: TaskConfig, attempt: TaskCall) -> TaskCall:

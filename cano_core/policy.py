@@ -8,12 +8,14 @@ import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast, final
+from typing import TYPE_CHECKING, Any, cast, final
 
 from .circuit import CircuitBreaker
 from .errors import ConfigurationError
 from .extension import TaskCall
-from .limits import Limiter
+
+if TYPE_CHECKING:
+    from .limits import Limiter
 
 
 @final
@@ -152,7 +154,7 @@ class TaskConfig:
     @property
     def limiters(self) -> tuple[Limiter, ...]:
         """The limits, as a tuple, however they were given."""
-        return cast(tuple[Limiter, ...], self.limits)
+        return cast("tuple[Limiter, ...]", self.limits)
 
     @classmethod
     def minimal(cls) -> TaskConfig:

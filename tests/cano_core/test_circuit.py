@@ -291,6 +291,22 @@ def test_what_the_block_says_itself_comes_first(time: VirtualTime) -> None:
     assert breaker.failures == 1
 
 
+def test_who_has_said_it_is_not_asked_what_counts(time: VirtualTime) -> None:
+    asked: list[Exception] = []
+
+    def counts(error: Exception) -> bool:
+        asked.append(error)
+        return True
+
+    breaker = breaker_of(time, counts=counts)
+    permit = breaker.acquire()
+    permit.success()
+    with pytest.raises(KeyError), permit:
+        raise KeyError("what came later")
+
+    assert (asked, breaker.failures) == ([], 0)
+
+
 def test_a_permit_that_is_closed_makes_room(time: VirtualTime) -> None:
     breaker, permit = half_open(time)
     permit.close()

@@ -16,7 +16,9 @@ from cano_core import (
     ConfigurationError,
     MemoryCheckpointStore,
     MultiRateLimiter,
+    PollTask,
     RateLimiter,
+    Ready,
     RecordingObserver,
     Retry,
     RetryExhaustedError,
@@ -29,6 +31,7 @@ from cano_core import (
     Workflow,
 )
 from cano_core.attempts import Attempts
+from cano_core.extension import hookimpl, manager
 from virtual_time import VirtualTime
 
 
@@ -348,6 +351,58 @@ def test_what_does_not_count_leaves_the_breaker_closed(time: VirtualTime) -> Non
     assert breaker.state is CircuitState.CLOSED
     failed(time, workflow_of(Service().run, guarded(breaker)))
     assert breaker.state is CircuitState.OPEN
+
+
+@pytest.mark.parametrize(("errors", "failures"), [("OSError", 1), ("KeyError", 0)])
+def test_a_poll_task_that_gave_up_is_judged_by_its_last_error(
+    time: VirtualTime, errors: str, failures: int
+) -> None:
+    seen: list[Exception] = []
+
+    def counts(error: Exception) -> bool:
+        seen.append(error)
+        return isinstance(error, OSError)
+
+    class Job(PollTask):
+        consecutive_errors = 1
+
+        async def poll(self) -> Ready[str]:
+            raise {"OSError": OSError, "KeyError": KeyError}[errors]("gone")
+
+    breaker = CircuitBreaker(clock=time, counts=counts)
+    failed(time, workflow_of(Job(), guarded(breaker)))
+
+    assert breaker.failures == failures
+    assert [type(error).__name__ for error in seen] == [errors]
+
+
+def test_a_wrapped_task_is_guarded_as_well(
+    time: VirtualTime, breaker: CircuitBreaker
+) -> None:
+    """What a plugin puts around a task is not made without a permit either."""
+    made: list[str] = []
+
+    class Wrapper:
+        def wrap_task(self, state: str, task: object, call: Any) -> Any:
+            async def wrapped(*values: Any) -> Any:
+                made.append(state)
+                return await call(*values)
+
+            return wrapped
+
+    class Plugin:
+        @hookimpl
+        def cano_wrap_run(self, workflow: Workflow) -> Any:
+            return Wrapper()
+
+    plugin = Plugin()
+    manager.register(plugin)
+    try:
+        failed(time, workflow_of(Service().run, guarded(breaker, retries=5)))
+    finally:
+        manager.unregister(plugin)
+
+    assert made == ["Work", "Work"]
 
 
 # The limits
