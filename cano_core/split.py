@@ -185,7 +185,9 @@ class SplitState:
             None,
             takes_join,
         )
-        return Built(TaskHandler(station, name=""), (self.join.join_state,), problems)
+        return Built(
+            TaskHandler(station, name=""), (self.join.join_state,), problems, "split"
+        )
 
 
 def branch_tasks(tasks: object) -> tuple[object, ...]:

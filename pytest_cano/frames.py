@@ -11,6 +11,8 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Literal, final
 
+import cano_core
+
 from .notation import quote
 from .schedule import CrashPoint
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from .life import Life
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_ENGINE = os.path.dirname(os.path.abspath(cano_core.__file__)) + os.sep
 _LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 MOST_WRAPPERS = 20
@@ -80,7 +83,10 @@ class TaskFrame:
 
 
 def code_of(task: object) -> CodeType | None:
-    """Return the code of a task as its author wrote it; None if there is none."""
+    """Return the code of a task as its author wrote it; None if there is none.
+
+    A split, or a task of several methods, has none.
+    """
     if not isinstance(task, functools.partial) and not hasattr(task, "__code__"):
         task = getattr(task, "run", task)
     for _ in range(MOST_WRAPPERS):
@@ -91,7 +97,9 @@ def code_of(task: object) -> CodeType | None:
         else:
             break
     code = getattr(task, "__code__", None)
-    return code if isinstance(code, CodeType) else None
+    if not isinstance(code, CodeType) or code.co_filename.startswith(_ENGINE):
+        return None
+    return code
 
 
 def location(root: Path, code: CodeType | None) -> str:
@@ -121,6 +129,6 @@ def location(root: Path, code: CodeType | None) -> str:
 
 
 def _passed_over(path: str) -> bool:
-    return path.startswith((_HERE, "<frozen")) or (
+    return path.startswith((_HERE, _ENGINE, "<frozen")) or (
         path.startswith(_LIBRARY) and "site-packages" not in path
     )

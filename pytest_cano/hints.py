@@ -41,6 +41,13 @@ def found_in_place(life: Life) -> Iterator[str]:
 
 
 def _wrong_calls(life: Life, result: LifeResult) -> Iterator[str]:
+    if "RolledBackError" in result.failure:
+        yield (
+            f"the life in which a run fails and is undone raises the task's failure; "
+            f"every later one, as life {life.number}, raises RolledBackError: let the "
+            "program expect both, as in "
+            "pytest.raises((TaskFailedError, RolledBackError))"
+        )
     for error, what in (
         ("RunExistsError", "began the run anew instead of resuming it"),
         ("RunNotFoundError", "resumed a run that had no row yet"),
