@@ -31,9 +31,11 @@ async def work_through(
     workers: list[asyncio.Task[None]] = []
 
     def end(reason: BaseException) -> None:
-        ended.append(reason)
-        for worker in workers:
-            worker.cancel()
+        if not ended:
+            ended.append(reason)
+            # Once: a second time would disturb those that are putting things right.
+            for worker in workers:
+                worker.cancel()
 
     async def worker() -> None:
         try:
@@ -55,6 +57,5 @@ async def work_through(
         while not all(each.done() for each in workers):
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait(workers)
-        raise
     if ended:
         raise ended[0]
