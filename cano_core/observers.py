@@ -7,11 +7,11 @@ run of the event loop.
 The order within a state is ``on_state_enter``, ``on_checkpoint`` for its entry row,
 ``on_task_start``, what the attempts bring, then ``on_task_success`` or
 ``on_task_failure``. For each attempt that is tried again there is ``on_retry``;
-``on_circuit_open`` comes before the retry or failure of the attempt that a circuit
-breaker refused; ``on_checkpoint`` for every row that the task made durable. What a
-compensatable task has left becomes durable with the next state's entry row. In a split
-each branch that starts has its own ``on_task_start``, named ``"name[i]"`` after its
-index, and what follows from it; the branches of one split mix.
+before the failure of a task that a circuit breaker refused, ``on_circuit_open``; for
+every row that the task made durable, ``on_checkpoint``. What a compensatable task has
+left becomes durable with the next state's entry row. A split is the task ``"split"``,
+and within it each branch that starts is one named ``"name[i]"`` after its index;
+branches mix, and one that was not waited for has failed with a `BranchCancelledError`.
 
 All of it stands between ``on_run_start`` and ``on_run_end``; only a resumed run begins
 with ``on_checkpoint`` for the RESUME row by which it claimed the run, then

@@ -2,16 +2,16 @@
 
 The parent of a span is named when it begins, never found by what happens to be the
 current one: runs, and the branches of a split, go on side by side. Only around an
-attempt and a call of the store is a span made the current one, by the coroutine that
-makes it and for as long as it awaits, so no other asyncio task ever sees it.
+attempt, a branch and a call of the store is a span made the current one, in the
+asyncio task that makes or is it and until it ends, so no other one ever sees it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import Token
 from typing import Any, final
 
 from opentelemetry.context import (
@@ -29,7 +29,7 @@ from opentelemetry.trace import Tracer
 from ..binding import task_name
 from ..checkpoints.row import Outcome, OutcomeStatus
 from ..checkpoints.store import CheckpointStore
-from ..errors import RunCancelledError
+from ..errors import BranchCancelledError, RunCancelledError
 from ..extension import TaskCall
 from ..observers import WorkflowObserver
 from .instruments import Instruments
@@ -64,7 +64,7 @@ class RunTelemetry(WorkflowObserver):
         self._run: Operation | None = None
         # A state, or the rollback.
         self._phase: Operation | None = None
-        self._branches: dict[str, Operation] = {}
+        self._branches: dict[str, tuple[Operation, Context, Token[Context]]] = {}
         self._state = ""
         self._cancelled = False
         self._handled: BaseException | None = None
@@ -226,27 +226,39 @@ class RunTelemetry(WorkflowObserver):
             {"cano.workflow.id": workflow_id, "cano.branch": task},
         )
         if branch is not None:
-            self._branches[task] = branch
+            # A branch is told of from its own asyncio task, from its start to its end.
+            inside = set_value(_RUN, self, branch.around())
+            self._branches[task] = branch, inside, attach(inside)
 
     def on_task_success(self, workflow_id: str | None, task: str) -> None:
         """Count it."""
-        self.instruments.task.add(1, _of(task) | {"cano.outcome": "success"})
-        branch = self._branches.pop(task, None)
-        if branch is not None:
-            self._end(branch, None)
+        self._end_task(task, "success", None)
 
     def on_task_failure(
         self, workflow_id: str | None, task: str, error: Exception
     ) -> None:
         """Count it; a state whose task failed has failed, a branch is not the state."""
-        stopped = isinstance(error, RunCancelledError)
-        outcome = "interrupted" if stopped else "failure"
+        if isinstance(error, BranchCancelledError):
+            self._end_task(task, "cancelled", None)
+        elif isinstance(error, RunCancelledError):
+            self._end_task(task, "interrupted", None)
+        else:
+            self._end_task(task, "failure", error)
+            if self._phase is not None and not _BRANCH.search(task):
+                self._phase.fail(error)
+
+    def _end_task(self, task: str, outcome: str, error: Exception | None) -> None:
         self.instruments.task.add(1, _of(task) | {"cano.outcome": outcome})
-        branch = self._branches.pop(task, None)
-        if branch is not None:
-            self._end(branch, asyncio.CancelledError() if stopped else error)
-        elif not (self._phase is None or stopped or _BRANCH.search(task)):
-            self._phase.fail(error)
+        if task not in self._branches:
+            return
+        branch, inside, token = self._branches.pop(task)
+        if get_current() is inside:
+            detach(token)
+        branch.set("cano.outcome", outcome)
+        if error is not None:
+            record(branch.span, error)
+            branch.fail(error)
+        branch.end()
 
     def on_retry(self, workflow_id: str | None, task: str, attempt: int) -> None:
         """Count it."""
@@ -299,11 +311,11 @@ class RunTelemetry(WorkflowObserver):
         self._leave_phase()
 
     def _leave_phase(self) -> None:
-        # Nothing tells of a branch that a decided join has cancelled.
-        while self._branches:
-            _, branch = self._branches.popitem()
-            branch.set("cano.outcome", "cancelled")
+        # Whatever stopped the run before its branches were told of.
+        for branch, _, _ in self._branches.values():
+            branch.set("cano.outcome", "interrupted")
             branch.end()
+        self._branches.clear()
         phase, self._phase = self._phase, None
         if phase is not None:
             phase.end()

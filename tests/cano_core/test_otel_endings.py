@@ -9,10 +9,12 @@ from opentelemetry.trace import StatusCode
 from cano_core import (
     Cancellation,
     CheckpointStoreError,
+    CircuitBreaker,
     CompensationFailedError,
     MemoryCheckpointStore,
     RolledBackError,
     RunCancelledError,
+    TaskConfig,
     TaskFailedError,
     Workflow,
     WorkflowTimeoutError,
@@ -242,3 +244,23 @@ def test_a_run_that_takes_too_long_is_an_error_that_says_so(
         "cano.limit": 0.01,
     }
     assert telemetry.counts("cano.run.timeouts") == {(): 1}
+
+
+def test_a_refusal_by_a_breaker_is_an_event_of_the_state(telemetry: Telemetry) -> None:
+    breaker = CircuitBreaker(failure_threshold=1)
+    breaker.acquire().failure()
+
+    async def work() -> str:
+        return "Done"
+
+    workflow = Workflow()
+    workflow.register("Work", work, config=TaskConfig(circuit_breaker=breaker))
+    workflow.add_exit_state("Done")
+    with pytest.raises(TaskFailedError):
+        asyncio.run(workflow.orchestrate("Work"))
+
+    state = telemetry.span("state Work")
+    assert telemetry.tree() == [["run", "state Work"]]
+    assert [event.name for event in state.events] == ["cano.circuit_open"]
+    assert state.attributes["error.type"] == "cano_core.errors.CircuitOpenError"
+    assert telemetry.counts("cano.circuit.rejections") == {("work",): 1}

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 from opentelemetry import baggage, context, trace
-from opentelemetry.trace import StatusCode
 
 from cano_core import (
     MemoryCheckpointStore,
@@ -13,8 +12,6 @@ from cano_core import (
     TaskFailedError,
     Workflow,
 )
-from cano_core.otel.instruments import Instruments
-from cano_core.otel.tracing import RunTelemetry
 from shop_flow import Flow
 from telemetry import Telemetry, instrumented
 
@@ -224,35 +221,3 @@ def test_runs_side_by_side_keep_their_spans_apart(telemetry: Telemetry) -> None:
             assert span.attributes.get("cano.workflow.id") in (workflow_id, None)
         assert span.attributes["cano.workflow.id"] == workflow_id
     assert [each[1][0] for each in telemetry.tree(stores=False)] == ["state Meet"] * 2
-
-
-def test_branches_of_a_split_are_spans_beside_each_other(telemetry: Telemetry) -> None:
-    tracer = telemetry.tracer_provider.get_tracer("cano_core")
-    meter = telemetry.meter_provider.get_meter("cano_core")
-    run = RunTelemetry(tracer, Instruments(meter), "r")
-    run.on_run_start("r")
-    run.on_state_enter("r", "Split")
-    for index in range(3):
-        run.on_task_start("r", f"fetch[{index}]")
-    run.on_task_failure("r", "fetch[1]", OSError("no"))
-    run.on_task_success("r", "fetch[0]")
-    run.on_state_enter("r", "Join")
-    run.on_run_end("r", None)
-
-    branches = ["branch fetch"] * 3
-    assert telemetry.tree() == [["run", ["state Split", *branches], "state Join"]]
-    assert [
-        (span.attributes["cano.branch"], span.attributes["cano.outcome"])
-        for span in telemetry.spans
-        if span.name == "branch fetch"
-    ] == [("fetch[0]", "success"), ("fetch[1]", "failure"), ("fetch[2]", "cancelled")]
-    assert telemetry.span("state Split").status.status_code is StatusCode.UNSET
-    assert telemetry.counts("cano.branch.duration") == {
-        ("success", "Split", "fetch"): 1,
-        ("failure", "Split", "fetch", "OSError"): 1,
-        ("cancelled", "Split", "fetch"): 1,
-    }
-    assert telemetry.counts("cano.task.runs") == {
-        ("success", "fetch"): 1,
-        ("failure", "fetch"): 1,
-    }
