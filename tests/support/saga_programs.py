@@ -83,7 +83,7 @@ def saga(kind: type[Saga] = Saga, errors: Sequence[type[Exception]] = UNDONE) ->
             try:
                 return await flow.start_or_resume()
             except CompensationFailedError:
-                world.observe("not undone at once", "yes")
+                continue
             except tuple(errors):
                 return str((await flow.workflow().status(world.workflow_id)).phase)
         raise RuntimeError("the rollback does not come to its end")
