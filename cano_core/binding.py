@@ -120,7 +120,9 @@ class Binding:
         declares: whether what it returns is, or may hold, the next state.
         transitions: the states that the return annotation declares, or None.
         returns: the evaluated return annotation, or `UNKNOWN`.
-        handed: the evaluated annotations of the parameters that are handed in front.
+        handed: the evaluated annotations of the parameters that are handed in front;
+            of an optional one, what it is.
+        may_be_none: which of these are optional.
         takes_join: whether it has a parameter for a `SplitResult`.
     """
 
@@ -145,6 +147,10 @@ class Binding:
         self.returns = signature.returns
         first = signature.positional[:handed]
         self.handed = tuple(map(signature.annotation, first))
+        self.may_be_none = tuple(
+            signature.whole_annotation(each) != annotation
+            for each, annotation in zip(first, self.handed, strict=True)
+        )
         if len(first) < handed and not signature.takes_any:
             self.problems.append(
                 f"task {name!r}: {_named(function)} is handed {handed} value(s) in "

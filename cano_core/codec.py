@@ -62,6 +62,22 @@ class PydanticCodec:
         return self.annotation.model_validate_json(payload)
 
 
+@final
+class OrNone:
+    """None as no bytes at all, and everything else as another codec has it."""
+
+    def __init__(self, codec: Codec[Any]) -> None:
+        self._codec = codec
+
+    def encode(self, value: Any) -> bytes:
+        """Return the bytes for a value, or for None."""
+        return b"" if value is None else self._codec.encode(value)
+
+    def decode(self, payload: bytes) -> Any:
+        """Return the value, or None."""
+        return self._codec.decode(payload) if payload else None
+
+
 def codec_for(declared: Any) -> Codec[Any]:
     """Return what reads and writes values of a declared type.
 

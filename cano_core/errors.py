@@ -207,7 +207,8 @@ class NotUndone:
         sequence: of its entry row; None in a run without a log.
         output: what its task had returned for `compensate`; the encoded bytes, if
             they can't be read.
-        error: why it could not be undone; None if there was no time left to try.
+        error: why it could not be undone; None if that was not tried, for lack of time
+            or because something else has to be undone before it.
     """
 
     state: str

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar, final
 
 from .cancellation import Cancellation
-from .errors import RunCancelledError, WorkflowTimeoutError
+from .errors import GivenUp, RunCancelledError, WorkflowTimeoutError
 
 if TYPE_CHECKING:
     from .run import Run
@@ -42,7 +42,11 @@ class Interruption:
         self.limit = limit
         self.started = time.time()
         self._cancellation = cancellation
-        self._stop: Callable[[], None] | None = None
+        self._blocks: list[_Block] = []
+        self._loop: asyncio.AbstractEventLoop
+        self._timer: asyncio.Handle | None = None
+        self._called = False
+        self._told = False
 
     @property
     def cancelled(self) -> bool:
@@ -72,8 +76,9 @@ class Interruption:
             raise self.reason(run, state)
 
     def reason(self, run: Run, state: str) -> RunCancelledError | WorkflowTimeoutError:
-        """Tell the observers why the run stops, and return it."""
-        tell = run.tell
+        """Return why the run stops; the observers are told the first time."""
+        tell = None if self._told else run.tell
+        self._told = True
         # Who asked to stop is told so, also when the time is over as well.
         if self._cancellation is not None and self._cancellation.requested:
             if tell is not None:
@@ -106,56 +111,98 @@ class Interruption:
         Raises:
             RunCancelledError: it was asked to stop.
             WorkflowTimeoutError: its time is over.
+            GivenUp: the work failed before it was told to stop.
+            BaseException: what the run stops with, see `Run.halt`.
         """
         scope = asyncio.timeout(None)
         try:
             async with scope:
                 with self.calling(lambda: scope.reschedule(0)):
                     return await work
-        except TimeoutError:
+        except TimeoutError as error:
             if not scope.expired():
                 raise
-        raise self.reason(run, state)
+            failure: Exception = error
+        except GivenUp as error:
+            # What was told to stop may fail in any way.
+            if not self._called:
+                raise
+            failure = error
+        # The store's trouble comes first: nobody knows whether a row was written.
+        if run.halt is not None:
+            raise run.halt
+        raise self.reason(run, state) from failure
 
     @contextmanager
     def calling(self, stop: Callable[[], None]) -> Iterator[None]:
         """Have something called in this event loop, once, when the run has to stop.
 
-        What is innermost is called, and nothing around it: it stops in its own way,
-        and then looks at `due`.
+        What is open inside `within` is called instead of cancelling the work: it
+        stops in its own way, and closes the block when it has stopped. Several may
+        be open beside each other, in branches. When the last one is closed, the rest
+        of the work is cancelled.
         """
-        loop = asyncio.get_running_loop()
-        outer, self._stop = self._stop, stop
-        timer: asyncio.TimerHandle | None = None
+        block, blocks = _Block(stop), self._blocks
+        blocks.append(block)
+        if len(blocks) == 1:
+            self._arm()
+        elif self.due:
+            self._loop.call_soon(self._fire)
+        try:
+            yield
+        finally:
+            blocks.remove(block)
+            if not blocks:
+                self._disarm()
+            elif self.due:
+                self._loop.call_soon(self._fire)
 
-        def fire() -> None:
-            if self._stop is stop:
-                self._stop = None
-                stop()
+    def _fire(self) -> None:
+        """Stop what is open; the outermost only if nothing is open within it."""
+        for block in self._blocks[1:] or self._blocks[:1]:
+            self._called = True
+            block.call()
 
-        def look() -> None:
-            nonlocal timer
-            if self.remaining <= 0:
-                fire()
-            else:
-                timer = loop.call_later(min(self.remaining, LONGEST_TIMER), look)
+    def _arm(self) -> None:
+        self._loop = loop = asyncio.get_running_loop()
 
         def fire_from_anywhere() -> None:
             # The loop may have ended in the meantime, and the run with it.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(fire)
+                loop.call_soon_threadsafe(self._fire)
 
         if self._cancellation is not None:
-            self._cancellation._listen(fire, fire_from_anywhere)
+            self._cancellation._listen(self, fire_from_anywhere)
         if self.cancelled:
-            loop.call_soon(fire)
+            loop.call_soon(self._fire)
         if self.limit is not None:
-            loop.call_soon(look)
-        try:
-            yield
-        finally:
-            self._stop = outer
-            if timer is not None:
-                timer.cancel()
-            if self._cancellation is not None:
-                self._cancellation._forget(fire)
+            self._timer = loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        """Look whether the time is over, now or later again."""
+        remaining = self.remaining
+        if remaining <= 0:
+            self._fire()
+        else:
+            pause = min(remaining, LONGEST_TIMER)
+            self._timer = self._loop.call_later(pause, self._look)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._cancellation is not None:
+            self._cancellation._forget(self)
+
+
+@final
+class _Block:
+    """Something that stops in its own way, once, when the run has to."""
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop: Callable[[], None] | None = stop
+
+    def call(self) -> None:
+        stop, self._stop = self._stop, None
+        if stop is not None:
+            stop()

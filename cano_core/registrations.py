@@ -10,7 +10,7 @@ from typing import Any, Protocol, final
 from .assembly import Assembly, Model, assembled
 from .attempts import Attempts
 from .binding import Binding, Scope, entry_point, task_name, whole
-from .codec import Codec, codec_for
+from .codec import Codec, OrNone, codec_for
 from .errors import ConfigurationError
 from .graph import Kind
 from .handlers import Handler, RouterHandler, Station, TaskHandler
@@ -187,7 +187,9 @@ def _output_codec(forward: Binding, backward: Binding) -> Codec[Any]:
     taken = backward.handed[0] if backward.handed else UNKNOWN
     if taken in _SAYS_NOTHING and typing.get_origin(forward.returns) is tuple:
         taken = typing.get_args(forward.returns)[-1]
-    return UNTYPED if taken in _SAYS_NOTHING else codec_for(taken)
+    if taken in _SAYS_NOTHING:
+        return UNTYPED
+    return OrNone(codec_for(taken)) if any(backward.may_be_none) else codec_for(taken)
 
 
 _SAYS_NOTHING = (UNKNOWN, Any, object)

@@ -106,8 +106,10 @@ class CompensatableHandler:
                 f"{self.label!r}",
             )
         except ConfigurationError as error:
-            await self._undo_now(run, visit, output, error)
-            raise
+            if run.tell is not None:
+                run.tell("on_task_failure", run.workflow_id, self.name, error)
+            run.unwritable = Unwritable(self, visit, output)
+            raise station.failure(run, (error,)) from error
         station.succeeded(run, context)
         if run.log is not None:
             completion = Completion(following.label, encoded, run.snapshot)
@@ -117,203 +119,239 @@ class CompensatableHandler:
                 self.name,
                 completion.encode(),
             )
+            # A call that nobody awaited must not be recorded after its visit.
+            run.visit = None
         entry = len(run.completed) if visit.entry is None else visit.entry
         run.completed.append(Completed(self.label, visit.number, entry, encoded))
         return following
 
-    async def _undo_now(
-        self, run: Run, visit: Visit, output: object, error: ConfigurationError
-    ) -> None:
-        """Undo what can't be undone later, for no row can keep its output.
 
-        Raises:
-            TaskFailedError: it is undone.
-            CompensationFailedError: it is not.
-        """
-        failure = self.station.failure(run, (error,))
-        if run.tell is not None:
-            run.tell("on_task_failure", run.workflow_id, self.name, error)
-        try:
-            await self.undo.made(
-                run, visit, output, part=part_of(UNDO, visit.entry or 0)
-            )
-        except GivenUp as given_up:
-            last = given_up.attempts[-1]
-            lost = NotUndone(self.label, visit.entry, output, last)
-            failure.__cause__ = error
-            await roll_back(run, failure, lost=lost)
-        raise failure from error
+@final
+@dataclass(frozen=True, slots=True)
+class Unwritable:
+    """What a run has done, but can't undo later, for no row can keep its output.
+
+    Attributes:
+        handler: of its state.
+        visit: the visit.
+        output: what its task left for the compensation.
+    """
+
+    handler: CompensatableHandler
+    visit: Visit
+    output: object
 
 
-async def roll_back(
-    run: Run, error: RunFailure, *, lost: NotUndone | None = None
-) -> None:
+async def roll_back(run: Run, error: RunFailure) -> None:
     """Undo what a failed run has done, if it has done anything that can be undone.
 
     Args:
         run: the run.
         error: what it failed with.
-        lost: what is known already not to be undone, and is in no row.
 
     Raises:
         CompensationFailedError: not everything could be undone.
         RunConflictError: somebody else owns the run.
         CheckpointStoreError: the store failed.
     """
+    log, unwritable = run.log, run.unwritable
     wanted = not (isinstance(error, RunCancelledError) and not error.rollback)
-    if not (wanted and run.completed):
-        if run.log is not None:
-            await run.log.flush()
-        if lost is None:
-            return
+    if unwritable is None and not (wanted and run.completed):
+        if log is not None:
+            await log.flush()
+        return
     failure = Failure.of(error)
-    if run.log is not None and run.completed:
-        await run.log.append(
-            RowKind.ROLLBACK, failure.state, "", encode_failure(failure)
-        )
-    await undo_all(run, failure, cause=error, lost=lost)
+    rollback = _Rollback(run, failure, error)
+    if unwritable is not None:
+        # Before any row says so: until it is undone, the state may run again.
+        await rollback.undo_unwritable(unwritable)
+    if log is not None and run.completed:
+        run.visit = None
+        await log.append(RowKind.ROLLBACK, failure.state, "", encode_failure(failure))
+    await rollback.undo_all()
 
 
-async def undo_all(
-    run: Run,
-    failure: Failure,
-    *,
-    cause: RunFailure | None = None,
-    lost: NotUndone | None = None,
-) -> None:
+async def undo_all(run: Run, failure: Failure) -> None:
     """Undo every completed visit, the last one first, and conclude the run.
 
     Args:
         run: the run; a ROLLBACK row is in its log.
         failure: what it had failed with.
-        cause: the same as an exception, if this process saw it.
-        lost: what is known already not to be undone, and is in no row.
 
     Raises:
         CompensationFailedError: not everything could be undone.
         RunConflictError: somebody else owns the run.
         CheckpointStoreError: the store failed.
     """
-    tell = run.tell
-    # What is begun is done; only the rollback's own time limit stops it.
-    run.interruption = None
-    if tell is not None:
-        tell("on_rollback_start", run.workflow_id, failure.state)
-    rollback = _Rollback(run)
-    remaining = [] if lost is None else [lost]
-    for completed in reversed(run.completed):
-        not_undone = await rollback.undo(completed)
-        if not_undone is not None:
-            remaining.append(not_undone)
-    if remaining:
-        if tell is not None:
-            tell("on_rollback_end", run.workflow_id, False)
-        raise CompensationFailedError(
-            _still_to_undo(run, failure, remaining),
-            workflow_id=run.workflow_id,
-            failure=failure,
-            remaining=remaining,
-        ) from cause
-    outcome = Outcome(
-        OutcomeStatus.ROLLED_BACK, failure.state, encode_failure(failure), run.version
-    )
-    if run.log is not None:
-        await run.log.finish(outcome, exit_row=False)
-    run.outcome = outcome
-    if tell is not None:
-        tell("on_rollback_end", run.workflow_id, True)
-
-
-def _still_to_undo(run: Run, failure: Failure, remaining: list[NotUndone]) -> str:
-    lines = [
-        f"\n  - state {each.state!r}"
-        + ("" if each.sequence is None else f", entered in row {each.sequence}")
-        + f", output {each.output!r:.200}: "
-        + ("no time was left" if each.error is None else described(each.error))
-        for each in remaining
-    ]
-    resume = (
-        "" if run.log is None else f"\nresume_from({run.workflow_id!r}) tries it again"
-    )
-    return (
-        f"{run.described} failed in state {failure.state!r} ({failure.error}: "
-        f"{failure.message}), and {len(remaining)} of what it had done could not be "
-        f"undone:{''.join(lines)}{resume}"
-    )
+    await _Rollback(run, failure, None).undo_all()
 
 
 @final
 class _Rollback:
-    """One attempt, in one process, to undo what a run has done."""
+    """One attempt, in one process, to undo what a run has done.
 
-    def __init__(self, run: Run) -> None:
+    Args:
+        run: the run.
+        failure: what it had failed with.
+        cause: the same as an exception, if this process saw it.
+    """
+
+    def __init__(self, run: Run, failure: Failure, cause: RunFailure | None) -> None:
         self._run = run
-        limit = run.compensation_timeout
-        self._limit = limit
-        self._end = None if limit is None else time.monotonic() + limit
+        self._failure = failure
+        self._cause = cause
+        self._remaining: list[NotUndone] = []
         self._by_label = {handler.label: handler for handler in run.table.values()}
+        self._limit = limit = run.compensation_timeout
+        self._end = None if limit is None else time.monotonic() + limit
+        self._begun = False
 
-    async def undo(self, completed: Completed) -> NotUndone | None:
-        """Undo one visit and record it; or say why not."""
+    async def undo_all(self) -> None:
+        """Undo every completed visit, the last one first, and conclude the run."""
         run = self._run
-        handler = self._by_label.get(completed.label)
-        if not isinstance(handler, CompensatableHandler):
-            return self._not_undone(
-                completed,
-                completed.output,
-                ConfigurationError(
-                    f"state {completed.label!r} has no compensation any more; register "
-                    "it again with register_with_compensation"
-                ),
-            )
+        self._begin()
+        for completed in reversed(run.completed):
+            await self._undo(completed)
+        if self._remaining:
+            raise self._failed("tries it again")
+        outcome = Outcome(
+            OutcomeStatus.ROLLED_BACK,
+            self._failure.state,
+            encode_failure(self._failure),
+            run.version,
+        )
+        if run.log is not None:
+            await run.log.finish(outcome, exit_row=False)
+        run.outcome = outcome
+        self._tell("on_rollback_end", True)
+
+    async def undo_unwritable(self, done: Unwritable) -> None:
+        """Undo what no row can keep.
+
+        Raises:
+            CompensationFailedError: it failed, and there is a log. The log does not
+                know of it, so nothing else is undone and the run stays as it is: the
+                next resume runs the state again, and comes back here.
+        """
+        run = self._run
+        self._begin()
+        entry = done.visit.entry
+        label = done.handler.label
+        error = await self._call(done.handler, done.visit, done.output, entry or 0)
+        if error is None:
+            self._tell("on_compensated", label)
+            return
+        self._keep(label, entry, done.output, error)
+        if run.log is not None:
+            for each in reversed(run.completed):
+                self._keep(each.label, each.entry, self._output(each), None)
+            raise self._failed("runs the state again, and then tries it again")
+
+    async def _undo(self, completed: Completed) -> None:
+        """Undo one visit and record it; or keep it among what remains."""
+        run, label = self._run, completed.label
+        entry = None if run.log is None else completed.entry
+        handler = self._by_label.get(label)
         try:
+            if not isinstance(handler, CompensatableHandler):
+                raise ConfigurationError(
+                    f"state {label!r} has no compensation any more; register it again "
+                    "with register_with_compensation"
+                )
             output = handler.codec.decode(completed.output)
         except Exception as error:  # noqa: BLE001 -- a user's codec may raise anything
-            return self._not_undone(completed, completed.output, error)
+            self._keep(label, entry, completed.output, error)
+            return
         if self._end is not None and time.monotonic() >= self._end:
-            return self._not_undone(completed, output, None)
+            self._keep(label, entry, output, None)
+            return
         visit = run.revisit(handler, completed)
-        try:
-            async with asyncio.timeout(
-                None if self._end is None else self._end - time.monotonic()
-            ) as scope:
-                await handler.undo.made(
-                    run, visit, output, part=part_of(UNDO, completed.entry)
-                )
-        except GivenUp as error:
-            return self._failed(completed, output, error.attempts[-1])
-        except TimeoutError:
-            if not scope.expired():
-                raise
-            return self._failed(
-                completed,
-                output,
-                TimeoutError(
-                    f"the rollback's compensation_timeout of {self._limit} seconds is "
-                    "over"
-                ),
-            )
+        problem = await self._call(handler, visit, output, completed.entry)
+        if problem is not None:
+            self._keep(label, entry, output, problem)
+            return
         if run.log is not None:
             await run.log.append(
                 RowKind.COMPENSATED,
-                handler.label,
+                label,
                 handler.name,
                 encode_number(completed.entry),
             )
-        if run.tell is not None:
-            run.tell("on_compensated", run.workflow_id, handler.label)
+        self._tell("on_compensated", label)
+
+    async def _call(
+        self, handler: CompensatableHandler, visit: Visit, output: object, entry: int
+    ) -> Exception | None:
+        """Call a compensation within what is left of the time; return its failure."""
+        run = self._run
+        rest = None if self._end is None else self._end - time.monotonic()
+        try:
+            async with asyncio.timeout(rest) as scope:
+                await handler.undo.made(run, visit, output, part=part_of(UNDO, entry))
+        except GivenUp as error:
+            return error.attempts[-1]
+        except ConfigurationError as error:
+            # It made a call whose result can't be kept, which would stop a run; but
+            # the rest of a rollback does not depend on it.
+            run.halt = None
+            return error
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            return TimeoutError(
+                f"the rollback's compensation_timeout of {self._limit} seconds is over"
+            )
         return None
 
-    def _failed(
-        self, completed: Completed, output: object, error: Exception
-    ) -> NotUndone:
-        run = self._run
-        if run.tell is not None:
-            run.tell("on_compensation_failure", run.workflow_id, completed.label, error)
-        return self._not_undone(completed, output, error)
+    def _output(self, completed: Completed) -> object:
+        """Return an output as it is to be shown: its bytes, if it can't be read."""
+        handler = self._by_label.get(completed.label)
+        try:
+            if isinstance(handler, CompensatableHandler):
+                return handler.codec.decode(completed.output)
+        except Exception:  # noqa: BLE001 -- a user's codec may raise anything
+            return completed.output
+        return completed.output
 
-    def _not_undone(
-        self, completed: Completed, output: object, error: Exception | None
-    ) -> NotUndone:
-        entry = None if self._run.log is None else completed.entry
-        return NotUndone(completed.label, entry, output, error)
+    def _begin(self) -> None:
+        if self._begun:
+            return
+        self._begun = True
+        # What is begun is done; only the rollback's own time limit stops it.
+        self._run.interruption = None
+        self._tell("on_rollback_start", self._failure.state)
+
+    def _keep(
+        self, label: str, entry: int | None, output: object, error: Exception | None
+    ) -> None:
+        """Note what is not undone, and why."""
+        self._remaining.append(NotUndone(label, entry, output, error))
+        if error is not None:
+            self._tell("on_compensation_failure", label, error)
+
+    def _failed(self, then: str) -> CompensationFailedError:
+        """Return what says that something remains; ``then`` is what a resume does."""
+        run, failure, remaining = self._run, self._failure, self._remaining
+        self._tell("on_rollback_end", False)
+        lines = [
+            f"\n  - state {each.state!r}"
+            + ("" if each.sequence is None else f", entered in row {each.sequence}")
+            + f", output {each.output!r:.200}: "
+            + ("not tried" if each.error is None else described(each.error))
+            for each in remaining
+        ]
+        resume = "" if run.log is None else f"\nresume_from({run.id!r}) {then}"
+        error = CompensationFailedError(
+            f"{run.described} failed in state {failure.state!r} ({failure.error}: "
+            f"{failure.message}), and {len(remaining)} of what it had done could not "
+            f"be undone:{''.join(lines)}{resume}",
+            workflow_id=run.workflow_id,
+            failure=failure,
+            remaining=remaining,
+        )
+        error.__cause__ = self._cause
+        return error
+
+    def _tell(self, hook: str, *arguments: object) -> None:
+        if self._run.tell is not None:
+            self._run.tell(hook, self._run.workflow_id, *arguments)

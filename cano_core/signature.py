@@ -62,12 +62,16 @@ class Signature:
 
     def annotation(self, parameter: inspect.Parameter) -> object:
         """Return a parameter's evaluated annotation: of an optional one, what it is."""
-        annotation = _evaluated(parameter.annotation, self._namespace)
+        annotation = self.whole_annotation(parameter)
         if typing.get_origin(annotation) in _UNIONS:
             parts = set(typing.get_args(annotation)) - {types.NoneType}
             if len(parts) == 1:
                 return parts.pop()
         return annotation
+
+    def whole_annotation(self, parameter: inspect.Parameter) -> object:
+        """Return a parameter's evaluated annotation."""
+        return _evaluated(parameter.annotation, self._namespace)
 
 
 def declared_result(function: Callable[..., Any]) -> object:
