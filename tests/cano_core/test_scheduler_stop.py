@@ -538,7 +538,11 @@ def test_what_is_no_exception_ends_the_scheduler_and_is_raised():
         scheduler.trigger("other")
         await other.has_begun()
         scheduler.trigger("f")
-        for end in (scheduler.wait(), scheduler.settled("f"), scheduler.stop()):
+        with pytest.raises(Crash):
+            await scheduler.wait()
+        with pytest.raises(FlowError, match="stopped"):
+            scheduler.trigger("other")
+        for end in (scheduler.settled("f"), scheduler.stop()):
             with pytest.raises(Crash):
                 await end
         assert scheduler.status("other").state is FlowState.IDLE
