@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 from cano_core import (
+    CircuitBreaker,
+    CircuitOpenError,
     Event,
+    JoinConfig,
+    JoinStrategy,
     MemoryCheckpointStore,
     Outcome,
     OutcomeStatus,
@@ -23,6 +27,7 @@ from cano_core import (
     Workflow,
     WorkflowObserver,
 )
+from cano_core.errors import BranchCancelledError
 from cano_core.observers import ObserverGroup
 
 HOOKS = [name for name in vars(WorkflowObserver) if name.startswith("on_")]
@@ -121,6 +126,56 @@ def test_a_failure_and_a_resume_are_told_in_the_documented_order() -> None:
         ("on_checkpoint", "r", 4),
         ("on_run_end", "r", FINISHED),
     ]
+
+
+def test_a_refusal_by_a_breaker_is_told_before_the_failure() -> None:
+    flow = Flow(failures=1)
+    breaker = CircuitBreaker(failure_threshold=1)
+    guarded = TaskConfig(retry=Retry.fixed(2, 0), circuit_breaker=breaker)
+    flow.workflow.register("Guarded", flow.second, config=guarded)
+    with pytest.raises(TaskFailedError):
+        asyncio.run(flow.workflow.orchestrate("Guarded", workflow_id="r"))
+
+    *_, start, retry, refusal, failure, _ = flow.told()
+    assert start == ("on_task_start", "r", "second")
+    assert retry == ("on_retry", "r", "second", 1)
+    assert refusal == ("on_circuit_open", "r", "second")
+    assert failure[:3] == ("on_task_failure", "r", "second")
+    assert isinstance(failure[3], CircuitOpenError)
+
+
+def test_branches_of_a_split_are_tasks_within_its_own() -> None:
+    meeting = asyncio.Barrier(2)
+
+    async def fetch() -> int:
+        async with meeting:
+            return 1
+
+    async def wait() -> int:
+        async with meeting:
+            pass
+        await asyncio.Event().wait()
+        return 1
+
+    flow = Flow()
+    flow.workflow.register_split(
+        "Split", [fetch, wait], JoinConfig(JoinStrategy.ANY, "Done")
+    )
+    asyncio.run(flow.workflow.orchestrate("Split", workflow_id="r"))
+
+    told = flow.told()
+    assert told[3:-5] == [
+        ("on_task_start", "r", "split"),
+        ("on_task_start", "r", "fetch[0]"),
+        ("on_task_start", "r", "wait[1]"),
+        ("on_checkpoint", "r", 1),
+        ("on_task_success", "r", "fetch[0]"),
+    ]
+    (failure, _, branch, error), success, entered, *_ = told[-5:]
+    assert (failure, branch) == ("on_task_failure", "wait[1]")
+    assert isinstance(error, BranchCancelledError)
+    assert success == ("on_task_success", "r", "split")
+    assert entered == ("on_state_enter", "r", "Done")
 
 
 def test_a_finished_run_tells_nothing_when_it_is_asked_again() -> None:
