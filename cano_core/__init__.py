@@ -28,6 +28,7 @@ from .circuit import CircuitBreaker, CircuitState, Permit
 from .codec import Codec
 from .context import RunContext
 from .errors import (
+    BranchCancelledError,
     CanoError,
     CheckpointStoreError,
     CircuitOpenError,
@@ -60,6 +61,7 @@ from .states import State
 from .status import RunPhase, RunStatus
 from .tasks.batch import BatchTask, ItemDone, ItemFailed, ItemResult
 from .tasks.poll import Pending, PollTask, Ready
+from .tasks.stepped import Done, More, SteppedTask
 from .tasks.timer import TimerTask
 from .workflow import Workflow
 
@@ -80,6 +82,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Backoff",
     "BatchTask",
+    "BranchCancelledError",
     "Cancellation",
     "CanoError",
     "CheckpointRow",
@@ -92,6 +95,7 @@ __all__ = [
     "CompensationFailedError",
     "ConfigurationError",
     "CorruptLogError",
+    "Done",
     "Event",
     "Failure",
     "FlowError",
@@ -111,6 +115,7 @@ __all__ = [
     "ListsRuns",
     "LoggingObserver",
     "MemoryCheckpointStore",
+    "More",
     "MultiRateLimiter",
     "NotUndone",
     "Outcome",
@@ -141,6 +146,7 @@ __all__ = [
     "SchedulerStopError",
     "SplitResult",
     "State",
+    "SteppedTask",
     "TaskConfig",
     "TaskFailedError",
     "Tier",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self, TypeVar
 
 from .arguments import config_for
@@ -12,6 +12,7 @@ from .binding import entry_point
 from .definition import Definition, define
 from .errors import ConfigurationError
 from .graph import Graph
+from .join import JoinConfig
 from .mermaid import mermaid
 from .policy import TaskConfig
 from .registrations import (
@@ -21,7 +22,10 @@ from .registrations import (
     TaskState,
     compensation_of,
 )
+from .split import SplitState, branch_tasks
 from .states import State, label_of
+from .tasks.stepped import stepped
+from .wording import shown
 
 Task = TypeVar("Task")
 
@@ -94,6 +98,55 @@ class WorkflowDefinition:
         self._registrations.append(RouterState(state, label, task, route, config))
         return self
 
+    def register_split(
+        self,
+        state: State,
+        tasks: Iterable[object],
+        join: JoinConfig,
+        *,
+        config: TaskConfig | None = None,
+    ) -> Self:
+        """Give a state several tasks, which run beside each other.
+
+        Each of them is a branch, which returns a value instead of a state. The values
+        are what their return annotations say (without one: what comes back equal from
+        being stored), and the task of the join state gets them by annotating a
+        parameter as `SplitResult`. A value is a row before it counts: a branch that
+        has succeeded never runs again in this visit, whatever becomes of the process.
+
+        Branches read the run's data and must not change it. Each has an idempotency
+        key and names for `RunContext.once` of its own. The time of the join's
+        ``timeout`` begins anew when a run is resumed.
+
+        If too many branches fail, the run fails with a `TaskFailedError`: its
+        ``attempts`` are the last exceptions of the branches that failed, in their
+        order; its ``__cause__`` is that of the one that failed, an `ExceptionGroup` of
+        several, or a `TimeoutError` that says that the join's time was over.
+
+        Args:
+            state: an Enum member or a string.
+            tasks: what can be registered for a state: functions, objects with a
+                ``run`` method, processing models.
+            join: when the split is decided, and the state after it.
+            config: how a task without a ``config`` of its own is run.
+
+        Returns:
+            The workflow, for chaining.
+
+        Raises:
+            ConfigurationError: as `register`; or there is no join.
+        """
+        if not isinstance(join, JoinConfig):
+            raise ConfigurationError(
+                f"the join of state {state!r} is {shown(join)}, not a JoinConfig"
+            )
+        branches = branch_tasks(tasks)
+        default = None if config is None else config_for(None, config)
+        configs = tuple(config_for(task, None, default) for task in branches)
+        label = self._claim_label(state)
+        self._registrations.append(SplitState(state, label, branches, join, configs))
+        return self
+
     def register_with_compensation(
         self,
         state: State,
@@ -124,6 +177,29 @@ class WorkflowDefinition:
         config = config_for(task, config)
         label = self._claim_label(state)
         self._registrations.append(CompensatableState(state, label, task, undo, config))
+        return self
+
+    def register_stepped(
+        self, state: State, task: object, *, config: TaskConfig | None = None
+    ) -> Self:
+        """Give a state a task that goes on step by step; see `SteppedTask`.
+
+        Args:
+            state: an Enum member or a string.
+            task: a `SteppedTask`, a function ``step(cursor, ...)``, or any object
+                with such a method; each step returns `More` or `Done`.
+            config: how each step is run; wins over the task's own ``config``.
+
+        Returns:
+            The workflow, for chaining.
+
+        Raises:
+            ConfigurationError: as `register`.
+        """
+        model = stepped(task)
+        config = config_for(task, config)
+        label = self._claim_label(state)
+        self._registrations.append(TaskState(state, label, task, config, model))
         return self
 
     def task(
