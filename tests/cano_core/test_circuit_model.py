@@ -11,8 +11,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from cano_core import CircuitBreaker, CircuitOpenError
-from cano_core.circuit import Permit
+from cano_core import CircuitBreaker, CircuitOpenError, Permit
 from virtual_time import VirtualTime
 
 EXAMPLES = int(os.environ.get("CANO_MODEL_EXAMPLES", "100"))
