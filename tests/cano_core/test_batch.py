@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -181,6 +182,7 @@ def test_sync_methods_get_their_parameters_as_any_task_does() -> None:
         concurrency = 2
 
         def load(self, ids: list[int]) -> Iterator[int]:
+            threads.append(threading.get_ident())
             yield from ids
 
         def process_item(self, item: int, run: RunContext, factor: int) -> str:
@@ -194,9 +196,11 @@ def test_sync_methods_get_their_parameters_as_any_task_does() -> None:
             return "Done"
 
     seen: list[str] = []
+    threads: list[int] = []
     store = MemoryCheckpointStore()
     assert live(Job(), store, resources={"ids": [5, 6], "factor": 3}) == "Done"
     assert seen == ["r/Work/1/0 15", "r/Work/1/1 18", "r/Work/1"]
+    assert threading.get_ident() not in threads
 
 
 def test_finish_declares_the_transitions() -> None:
@@ -265,7 +269,7 @@ def listing(declared: Any, items: Any) -> BatchTask:
         (Iterable[Order], (Order(1),), ["Order", 1]),
         (Iterator[Order], iter([Order(1)]), ["Order", 1]),
         (Sequence[Model], [Model(number=1)], ["Model", 1]),
-        (tuple[Order, Order], (Order(1), Order(1)), ["Order", 1]),
+        (tuple[Order, int], (Order(1), 2), ["Order", 1]),
         (set[int], {7}, ["int", 7]),
         (list, [7], ["int", 7]),
         (Any, (7,), ["int", 7]),
@@ -500,6 +504,22 @@ def test_a_run_that_is_cancelled_awaits_its_items_and_stays_as_it_is() -> None:
     assert live(Work(10), store) == "Done"
 
 
+def test_an_item_that_takes_no_notice_of_the_end_is_the_last_one() -> None:
+    class Stubborn(Together):
+        async def process_item(self, item: int) -> int:
+            with contextlib.suppress(asyncio.CancelledError):
+                await super().process_item(item)
+            return item
+
+    def crash() -> None:
+        raise Crash
+
+    task = Stubborn(10, end=crash)
+    with pytest.raises(Crash):
+        live(task)
+    assert task.tried == {0: 1, 1: 1, 2: 1}
+
+
 def test_a_store_that_fails_stops_the_run_and_is_no_failure_of_an_item() -> None:
     store = ScriptedStore(before=raising(OSError("disk full"), "append", 4))
     task = Work(9, concurrency=3, item_retry=Retry.fixed(3, 0))
@@ -624,7 +644,7 @@ def test_what_load_and_finish_make_of_the_data_is_kept() -> None:
             return [1]
 
         async def process_item(self, item: int, data: list[str]) -> int:  # type: ignore[override]
-            assert data == ["load"]
+            given.append(list(data))
             return item
 
         async def finish(self, results: object, data: list[str]) -> str:  # type: ignore[override]
@@ -644,12 +664,14 @@ def test_what_load_and_finish_make_of_the_data_is_kept() -> None:
         return asyncio.run(workflow.start_or_resume("Work", workflow_id="r", data=[]))
 
     seen: list[str] = []
+    given: list[list[str]] = []
     crash: list[BaseException] = [Crash(), OSError()]
     store = MemoryCheckpointStore()
     with pytest.raises(Crash):
         program()
     assert program() == "Done"
     assert seen == ["load", "finish"]
+    assert given == [["load"]]
 
 
 def test_a_batch_in_a_branch_has_rows_of_its_own() -> None:

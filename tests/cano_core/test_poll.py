@@ -45,11 +45,14 @@ class Answers(PollTask):
     def __init__(self, *answers: Any, **attributes: Any) -> None:
         self.answers = iter(answers)
         self.asked: list[float] = []
+        self.takes = 0.0
         self.__dict__.update(attributes)
 
     async def poll(self) -> Any:
         self.asked.append(time.time())
         answer = next(self.answers)
+        if self.takes:
+            await asyncio.sleep(self.takes)
         if isinstance(answer, BaseException):
             raise answer
         return answer
@@ -249,18 +252,21 @@ def test_a_store_that_fails_is_no_error_that_is_let_pass() -> None:
         error_delay = 0.0
 
         async def poll(self, run: RunContext) -> Any:
+            asked.append(run.attempt)
             try:
                 await run.once("call", int)
             except CheckpointStoreError:
                 raise OSError("made of it") from None
             return READY
 
+    asked: list[int] = []
     for task in (Calls(), Answers(Pending(0), READY, consecutive_errors=5)):
         store = ScriptedStore(before=raising(OSError("disk full"), "append", 2))
         workflow = workflow_with(task, store)
         with pytest.raises(CheckpointStoreError, match="disk full"):
             asyncio.run(workflow.orchestrate("Wait", workflow_id="r"))
         assert store.calls.count("append") == 2
+    assert asked == [1]
 
 
 # Time limits
@@ -297,7 +303,7 @@ def test_a_poll_that_hangs_is_bounded_too_and_its_errors_do_not_count(
 def test_a_timeout_of_the_poll_itself_is_an_error_as_any(clock: VirtualTime) -> None:
     task = Answers(TimeoutError("its own"), READY, consecutive_errors=1)
 
-    config = TaskConfig(attempt_timeout=60)
+    config = TaskConfig(retry=Retry.none(), attempt_timeout=60)
     assert live(clock, task, config=config) == "Done"
 
 
@@ -381,23 +387,25 @@ def test_a_resumed_poll_is_bounded_by_the_time_since_its_recorded_beginning(
 
 
 @pytest.mark.parametrize("answer", [READY, Pending(1)])
+@pytest.mark.parametrize("resumed", [1070, 9000])
 def test_a_resumed_poll_whose_time_is_over_asks_once_more(
-    clock: VirtualTime, answer: Any
+    clock: VirtualTime, answer: Any, resumed: float
 ) -> None:
     """What it waited for may have come while the process was away."""
-    store = MemoryCheckpointStore()
+    scripted = ScriptedStore(after=raising(Crash(), "append", 2))
+    store = scripted.inner
     config = TaskConfig(retry=Retry.none(), attempt_timeout=60)
     with pytest.raises(Crash):
-        live(clock, Answers(Pending(100), Crash()), store, config=TaskConfig.minimal())
+        live(clock, Answers(Pending(100)), scripted)
 
-    clock.now = 9000
-    task = Answers(answer, READY)
+    clock.now = resumed
+    task = Answers(answer, READY, takes=1.0)
     if answer is READY:
         assert live(clock, task, store, config=config) == "Done"
     else:
         with pytest.raises(TaskFailedError, match="attempt_timeout"):
             live(clock, task, store, config=config)
-    assert task.asked == [9000]
+    assert task.asked == [resumed]
 
 
 def test_a_clock_that_is_set_back_does_not_make_a_poll_oversleep(

@@ -321,6 +321,7 @@ def test_what_wait_makes_of_the_data_is_there_after_a_crash(
             return 5
 
         async def after_wait(self, data: list[str], run: RunContext) -> str:
+            given.append(list(data))
             data.append(await run.once("call", lambda: "after"))
             if lives:
                 raise lives.pop()
@@ -338,11 +339,13 @@ def test_what_wait_makes_of_the_data_is_there_after_a_crash(
 
     store = MemoryCheckpointStore()
     seen: list[str] = []
+    given: list[list[str]] = []
     lives: list[BaseException] = [OSError(), Crash(), OSError()]
     with pytest.raises(Crash):
         clock.run(program)
     assert clock.run(program) == "Done"
     assert seen == ["wait", "after"]
+    assert given == [["wait"]] * 4
 
 
 def test_a_timer_in_a_branch_has_rows_of_its_own_and_leaves_the_data_alone(
