@@ -16,7 +16,7 @@ from opentelemetry.context import Context, get_current
 from opentelemetry.metrics import Histogram
 from opentelemetry.trace import Span, StatusCode, Tracer, set_span_in_context
 
-from ..errors import TaskFailedError
+from ..errors import GivenUp, TaskFailedError
 from ..wording import described
 
 P = ParamSpec("P")
@@ -99,6 +99,9 @@ class Operation:
 
         An interruption (a crash, a cancelled asyncio task) is an event, no error.
         """
+        if isinstance(error, GivenUp):
+            # How the engine says it to itself.
+            error = error.cause
         if error is None:
             self.set("cano.outcome", "success")
         elif isinstance(error, Exception):

@@ -121,7 +121,9 @@ def test_a_split_that_fails_is_the_error_of_its_state(telemetry: Telemetry) -> N
     with pytest.raises(TaskFailedError):
         Fetching(telemetry, JoinStrategy.ALL).run()
 
-    assert telemetry.span("state Split").attributes["error.type"] == "OSError"
+    for name in ("branch fail", "attempt split", "state Split", "run"):
+        assert telemetry.span(name).attributes["error.type"] == "OSError"
+    assert telemetry.span("attempt split").status.description == "OSError: gone"
     assert telemetry.span("branch wait").attributes["cano.outcome"] == "cancelled"
     assert telemetry.span("run").status.status_code is StatusCode.ERROR
     assert trace.get_current_span() is trace.INVALID_SPAN
