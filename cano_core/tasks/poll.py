@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-import types
-import typing
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar, Union, final
+from typing import Any, Generic, TypeVar, final
 
 from ..assembly import Assembly, Model
 from ..binding import Scope, task_name
@@ -19,8 +17,8 @@ from ..errors import ConfigurationError, GivenUp
 from ..extension import TaskCall
 from ..policy import TaskConfig
 from ..progress import Cursor
-from ..signature import UNKNOWN
 from ..wording import shown
+from .declared import held_by, plainly
 from .parts import beside, halted
 from .waiting import Limit, Wait
 
@@ -106,7 +104,7 @@ class PollTask(Model):
     def _assemble(self, scope: Scope, config: TaskConfig) -> Assembly:
         name = task_name(self)
         binding = scope.bind(self.poll, f"{name}.poll", state_in=_state_of_ready)
-        binding.returns = _state_of_ready(binding.returns)
+        binding.returns = plainly(_state_of_ready(binding.returns))
         tolerated: Any = self.consecutive_errors
         problems: list[str] = []
         if not isinstance(tolerated, int) or tolerated < 0:
@@ -205,17 +203,4 @@ class _Polling:
 
 
 def _state_of_ready(annotation: object) -> object:
-    """Return what `Ready` is declared to hold."""
-    annotation = getattr(annotation, "__value__", annotation)  # type X = ...
-    origin = typing.get_origin(annotation)
-    if origin is Ready:
-        return typing.get_args(annotation)[0]
-    if origin is Union or origin is types.UnionType:
-        held = tuple(
-            _state_of_ready(each)
-            for each in typing.get_args(annotation)
-            if each is not Pending
-        )
-        if held and UNKNOWN not in held:
-            return Union[held]  # noqa: UP007 -- as many as there are
-    return UNKNOWN
+    return held_by(Ready, annotation, Pending)
