@@ -68,7 +68,9 @@ class Flow:
     @property
     def status(self) -> FlowStatus:
         """Where it stands."""
-        return self._record.status(tuple(self._unfinished))
+        return self._record.status(
+            running=self.task is not None, unfinished=tuple(self._unfinished)
+        )
 
     async def at_rest(self) -> None:
         """Wait until no turn is under way."""
@@ -138,7 +140,7 @@ class Flow:
             FlowError: the scheduler is not running.
         """
         clock = self._running_clock()
-        if self._record.reset():
+        if self._record.reset() and self.task is None:
             if self._has_something_left:
                 self._take_turn()
             else:
@@ -150,7 +152,7 @@ class Flow:
         """A tick has come."""
         if self._clock is None:
             return
-        if self._record.may_run(datetime.now(UTC)):
+        if self._record.may_run(datetime.now(UTC), running=self.task is not None):
             self._want(moment)
             self._take_turn()
         elif self.task is None:
@@ -179,21 +181,24 @@ class Flow:
         if self._clock is not None:
             self._clock.forget(self._retry_name)
         self._cancellation = Cancellation()
-        self._record.state = FlowState.RUNNING
+        self._record.state = FlowState.IDLE
         self._at_rest.clear()
         self.task = asyncio.create_task(self._turn(), name=f"cano flow {self._id!r}")
-        self.task.add_done_callback(self._turn_ended)
+        self.task.add_done_callback(self._task_ended)
 
-    def _turn_ended(self, task: asyncio.Task[None]) -> None:
+    def _end_turn(self) -> None:
         self.task = None
-        if self._record.state is FlowState.RUNNING:
-            # The asyncio task was cancelled, perhaps before its first step.
-            self._record.state = FlowState.IDLE
         self._at_rest.set()
-        if not task.cancelled() and (crash := task.exception()) is not None:
-            self._crashed(crash)
-        elif self._clock is not None:
+        if self._clock is not None:
             self._ask_for_next(self._clock)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        if self.task is task:
+            # It was cancelled before its first step.
+            self._end_turn()
+        if not task.cancelled():
+            # What was no Exception is told already; asyncio need not report it.
+            task.exception()
 
     def _ask_for_next(self, clock: Clock) -> None:
         state, eligible = self._record.state, self._record.next_eligible
@@ -216,18 +221,31 @@ class Flow:
     # What happens in a turn
 
     async def _turn(self) -> None:
+        # All in one step with what follows a run: nobody can come in between.
         try:
-            finished = False
-            for run_id in tuple(self._unfinished):
-                finished = await self._go_on(run_id)
-            wanted, self._wanted = self._wanted, None
-            if wanted is not None and not self._cancellation.requested:
-                finished = await self._begin(wanted)
-            self._record.state = FlowState.COMPLETED if finished else FlowState.IDLE
+            if await self._run_all():
+                self._record.state = FlowState.COMPLETED
+        except asyncio.CancelledError:
+            raise
         except RunCancelledError:
-            self._record.state = FlowState.IDLE
+            pass
         except Exception as error:  # noqa: BLE001 -- whatever a run may raise
             self._record.failed(error)
+        except BaseException as crash:
+            self._crashed(crash)
+            raise
+        finally:
+            self._end_turn()
+
+    async def _run_all(self) -> bool:
+        """Run what is unfinished, and what is wanted; return whether it finished."""
+        finished = False
+        for run_id in tuple(self._unfinished):
+            finished = await self._go_on(run_id)
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None and not self._cancellation.requested:
+            finished = await self._begin(wanted)
+        return finished
 
     async def _go_on(self, run_id: str) -> bool:
         """Go on with a run; return whether it finished."""

@@ -21,7 +21,7 @@ class Record:
         backoff: what follows a failure.
 
     Attributes:
-        state: what the flow is doing.
+        state: what the flow is doing between its turns.
         next_eligible: before this moment its ticks are skipped; None if they are not.
     """
 
@@ -37,10 +37,10 @@ class Record:
         self._streak = 0
         self._last_error: Exception | None = None
 
-    def may_run(self, now: datetime) -> bool:
+    def may_run(self, now: datetime, *, running: bool) -> bool:
         """Tell whether a tick is welcome; one that is not is counted as skipped."""
         waiting = self.next_eligible is not None and now < self.next_eligible
-        if waiting or self.state in (FlowState.RUNNING, FlowState.TRIPPED):
+        if running or waiting or self.state is FlowState.TRIPPED:
             self._skipped += 1
             return False
         return True
@@ -86,11 +86,11 @@ class Record:
             self.state = FlowState.IDLE
         return held
 
-    def status(self, unfinished: tuple[str, ...]) -> FlowStatus:
+    def status(self, *, running: bool, unfinished: tuple[str, ...]) -> FlowStatus:
         """Return all of this as a value."""
         return FlowStatus(
             flow_id=self._flow_id,
-            state=self.state,
+            state=FlowState.RUNNING if running else self.state,
             run_count=self._runs,
             skipped_count=self._skipped,
             last_run=self._last_run,

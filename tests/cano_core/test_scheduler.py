@@ -19,6 +19,7 @@ from cano_core import (
     RunContext,
     Scheduler,
     Workflow,
+    WorkflowObserver,
 )
 from scheduled import Job, durable, until, with_still_clock
 
@@ -312,6 +313,35 @@ def test_a_flow_runs_only_once_at_a_time():
             job.gate.set()
             status = await scheduler.settled("f")
             assert (status.run_count, status.skipped_count) == (1, 1)
+
+    asyncio.run(main())
+
+
+def test_a_tick_may_come_at_the_very_end_of_a_run():
+    job = Job()
+    moment = datetime(2030, 1, 1, tzinfo=UTC)
+
+    class AtTheEnd(WorkflowObserver):
+        def on_run_end(self, *_: object) -> None:
+            if len(job.began) == 1:
+                asyncio.get_running_loop().call_soon(clock.strike, "f", moment)
+
+    job = Job(observers=[AtTheEnd()])
+    scheduler = Scheduler().cron("f", job.workflow, "Work", "0 0 1 1 *")
+    clock = with_still_clock(scheduler)
+
+    async def main() -> None:
+        async with scheduler:
+            scheduler.trigger("f")
+            await job.has_begun()
+            await until(lambda: scheduler.status("f").run_count == 2)
+            status = await scheduler.settled("f")
+            job.gate.clear()
+            assert (status.state, status.skipped_count) == (FlowState.COMPLETED, 0)
+            # Whatever the old run's end had still to do did not touch the new one.
+            scheduler.trigger("f")
+            await job.has_begun(3)
+            assert scheduler.status("f").state is FlowState.RUNNING
 
     asyncio.run(main())
 

@@ -478,7 +478,23 @@ def test_a_stop_needs_a_length_of_time(timeout: Any):
     asyncio.run(main())
 
 
-def test_a_task_may_stop_its_own_scheduler():
+def one_task(task: Any) -> Workflow:
+    return Workflow().register("Stop", task).add_exit_state("Done")
+
+
+def one_saga(task: Any) -> Workflow:
+    async def stop() -> tuple[str, int]:
+        return await task(), 0
+
+    async def undo(_: int) -> None:
+        pass
+
+    workflow = Workflow().register_with_compensation("Stop", stop, compensate=undo)
+    return workflow.add_exit_state("Done")
+
+
+@pytest.mark.parametrize("make_workflow", [one_task, one_saga])
+def test_a_task_may_stop_its_own_scheduler(make_workflow: Callable[[Any], Workflow]):
     job = Job()
     scheduler = Scheduler()
 
@@ -486,10 +502,9 @@ def test_a_task_may_stop_its_own_scheduler():
         await scheduler.stop(timeout=60)
         return "Done"
 
-    workflow = Workflow().register("Stop", stop).add_exit_state("Done")
-
     async def main() -> None:
-        scheduler.manual("last", workflow, "Stop").manual("f", job.workflow, "Work")
+        scheduler.manual("last", make_workflow(stop), "Stop")
+        scheduler.manual("f", job.workflow, "Work")
         job.gate.clear()
         await scheduler.start()
         scheduler.trigger("f")
@@ -498,6 +513,7 @@ def test_a_task_may_stop_its_own_scheduler():
         async with asyncio.timeout(5):
             await scheduler.wait()
             await scheduler.settled("last")
+            await scheduler.stop()
         assert scheduler.status("f").state is FlowState.IDLE
 
     asyncio.run(main())
