@@ -82,8 +82,10 @@ class LogReader:
         """Read the next row, and say which rules it breaks."""
         if self._transitions and self.exited and self.failed is None:
             yield f"{named(row)} follows the exit state {self.label}"
-        yield from _READ[row.kind](self, row)
-        self._kind = row.kind
+        read = _READ.get(row.kind)
+        if read is not None:  # what no kind is, the engine refuses
+            yield from read(self, row)
+            self._kind = row.kind
 
     def at_end(self, outcome: Outcome | None) -> Iterator[str]:
         """Say what is wrong with letting go of the log now.
@@ -91,9 +93,7 @@ class LogReader:
         Args:
             outcome: what it is replaced by; None for a store that forgets.
         """
-        rolled_back = outcome is not None and outcome.status is (
-            OutcomeStatus.ROLLED_BACK
-        )
+        rolled_back = outcome and outcome.status == OutcomeStatus.ROLLED_BACK
         where = f"the log was let go of in {self.label}"
         if self.failed is not None:
             if outcome is not None and not rolled_back:
@@ -111,13 +111,13 @@ class LogReader:
         if self.failed is not None:
             yield f"{named(row)} follows a rollback from {self.failed}"
         legal = self._following(self.label)
-        if legal is not None and row.state not in legal:
+        if row.sequence and self._kinds.get(row.state) == "router":
+            yield f"{named(row)} is the row of a router, which leaves none"
+        elif legal is not None and row.state not in legal:
             yield (
                 f"{named(row)} follows {self.label}, which leads only to "
                 f"{', '.join(sorted(legal))}"
             )
-        if row.sequence and self._kinds.get(row.state) == "router":
-            yield f"{named(row)} is the row of a router, which leaves none"
         if self._kinds.get(self.label or "") == "compensatable" and not self.over:
             yield (
                 f"{named(row)} follows {self.label}, whose output for its compensation "
@@ -131,11 +131,10 @@ class LogReader:
 
     def _following(self, label: str | None) -> frozenset[str] | None:
         """Return the labels whose rows may follow, routers being passed through."""
-        legal: set[str] = set()
-        waiting = [] if label is None else [label]
-        seen = set(waiting)
         if label is None:
             return None
+        legal: set[str] = set()
+        waiting, seen = [label], {label}
         while waiting:
             declared = self._transitions.get(waiting.pop())
             if declared is None:

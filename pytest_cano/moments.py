@@ -58,7 +58,7 @@ MOMENTS: Final = {
             "cursor",
             True,
             "the entry row and the visit's first K cursors",
-            "cursor {index} was recorded, the next step had not begun",
+            "cursor {index} was recorded, what follows it had not begun",
         ),
         Moment(
             "branch",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TypeVar, final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, TypeVar, final
+
+from cano_core.checkpoints.row import CheckpointRow, RowKind
 
 from ..effects import count_effects
 from ..story import Finding, Story, Verdict
 from .wording import times
 
 K = TypeVar("K")
+
+_BESIDE: Final = frozenset({RowKind.MEMO, RowKind.STEP_CURSOR, RowKind.BRANCH})
 
 
 @final
@@ -84,6 +88,20 @@ def _shown(value: object) -> str:
 
 def _rows(story: Story) -> Mapping[int, object]:
     return {
-        number: tuple(f"{row.state} {row.kind.name}" for log in run.logs for row in log)
+        number: tuple(text for log in run.logs for text in _told(log))
         for number, run in story.runs.items()
     }
+
+
+def _told(log: Sequence[CheckpointRow]) -> Iterator[str]:
+    """Tell a log; what several branches do beside each other may come in any order."""
+    beside: list[str] = []
+    for row in log:
+        text = f"{row.state} {RowKind(row.kind).name}"
+        if row.kind in _BESIDE:
+            beside.append(text)
+        else:
+            yield from sorted(beside)
+            yield text
+            beside = []
+    yield from sorted(beside)

@@ -41,7 +41,7 @@ def _too_often(baseline: Story, story: Story) -> Iterator[str]:
         # What can't be undone later is undone within the visit itself.
         for undoing, visits in (
             (False, run.current),
-            (True, run.current + run.undoing),
+            (True, (*run.current, *run.undoing)),
         )
         for visit in visits
     )

@@ -137,3 +137,67 @@ def test_a_failed_clear_may_have_happened(log, durable):
 
     assert log.loaded(2, () if durable else LOG) is None
     assert log.exit == ("Done" if durable else None)
+
+
+SAGA = rows("Book", "!Book", "Pay", "!Pay", "Check", "<Check", "-Pay 2", "-Book 0")
+UNDONE = Outcome(OutcomeStatus.ROLLED_BACK, "Check")
+
+
+@pytest.mark.parametrize(
+    ("length", "repeated", "undoing"),
+    [
+        (1, ("Book", 1), ()),
+        (2, None, ()),
+        (3, ("Pay", 1), ()),
+        (5, ("Check", 1), ()),
+        (6, None, (("Book", 1), ("Pay", 1))),
+        (7, None, (("Book", 1),)),
+        (8, None, ()),
+    ],
+)
+def test_a_log_says_what_a_resumed_run_has_to_do_again(log, length, repeated, undoing):
+    log.appended(SAGA[:length])
+
+    assert (log.repeated, log.undoing) == (repeated, undoing)
+
+
+def test_a_rollback_is_of_the_state_that_failed(log):
+    log.appended(SAGA[:7])
+
+    assert (log.visit, log.where) == (("Check", 1), "the rollback from Check")
+
+
+@pytest.mark.parametrize("length", [6, 8])
+def test_a_run_that_was_undone_has_ended_so(log, length):
+    log.appended(SAGA[:length])
+    log.finished(SAGA[length:], UNDONE)
+
+    assert (log.exit, log.wrong_ends) == ("Check (rolled back)", [])
+
+
+def test_a_store_that_forgets_lets_go_of_a_run_that_was_undone(log):
+    log.appended(SAGA)
+    log.cleared(at_exit=True)
+
+    assert (log.exit, log.wrong_ends) == ("Check (rolled back)", [])
+
+
+@pytest.mark.parametrize(
+    ("length", "outcome", "said"),
+    [
+        (7, UNDONE, "the run is said to be rolled back, but Book was not undone"),
+        (7, None, "the run is said to be rolled back, but Book was not undone"),
+        (8, DONE, "the run was being rolled back, and ended at Done"),
+        (5, UNDONE, "the log was let go of in Check, as rolled back, though no rollb"),
+        (5, DONE, "the log was let go of in Check, where no run ends"),
+        (2, None, "the log was let go of in Book, where no run ends"),
+    ],
+)
+def test_a_log_that_is_let_go_of_too_early_is_told(log, length, outcome, said):
+    log.appended(SAGA[:length])
+    if outcome is None:
+        log.cleared(at_exit=True)
+    else:
+        log.finished((), outcome)
+
+    assert log.wrong_ends[0].startswith(said)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cano_core.checkpoints.row import CheckpointRow, RowKind
+from cano_core.progress import Branch, Cursor, Memo, encode_number
 from pytest_cano.effects import Effect
 from pytest_cano.schedule import CrashPoint, Schedule
 from pytest_cano.story import LifeStory, RunStory, Story, TaskRun
@@ -25,18 +26,41 @@ def effect(
 
 
 def row(
-    sequence: int, state: str, kind: RowKind = RowKind.STATE_ENTRY
+    sequence: int,
+    state: str,
+    kind: RowKind = RowKind.STATE_ENTRY,
+    payload: bytes | None = None,
 ) -> CheckpointRow:
-    return CheckpointRow(sequence, state, "task", kind)
+    return CheckpointRow(sequence, state, "task", kind, payload)
 
 
-def rows(*states: str) -> tuple[CheckpointRow, ...]:
-    """Entry rows; ``+X`` is a RESUME row of X, ``*X`` a MEMO row."""
-    kinds = {"+": RowKind.RESUME, "*": RowKind.MEMO}
-    return tuple(
-        row(number, state.lstrip("+*"), kinds.get(state[0], RowKind.STATE_ENTRY))
-        for number, state in enumerate(states)
-    )
+def rows(*texts: str) -> tuple[CheckpointRow, ...]:
+    """Entry rows; with a sign in front of the state rows of another kind.
+
+    ``+X`` is a RESUME row, ``*X`` a MEMO, ``>X 2`` the second cursor, ``|X b`` the
+    result of branch b, ``!X`` a completion, ``<X`` the beginning of a rollback, and
+    ``-X 3`` says that the visit of X that row 3 began is undone.
+    """
+    return tuple(map(_row, range(len(texts)), texts))
+
+
+def _row(sequence: int, text: str) -> CheckpointRow:
+    if text[0] not in _SIGNS:
+        return row(sequence, text)
+    kind, encode = _SIGNS[text[0]]
+    state, _, about = text[1:].partition(" ")
+    return row(sequence, state, kind, encode(about) if about else None)
+
+
+_SIGNS: dict[str, tuple[RowKind, Any]] = {
+    "+": (RowKind.RESUME, None),
+    "*": (RowKind.MEMO, lambda name: Memo(name, b"").encode()),
+    ">": (RowKind.STEP_CURSOR, lambda number: Cursor("", int(number), b"").encode()),
+    "|": (RowKind.BRANCH, lambda part: Branch(part, b"").encode()),
+    "!": (RowKind.COMPENSATION_COMPLETION, None),
+    "<": (RowKind.ROLLBACK, None),
+    "-": (RowKind.COMPENSATED, lambda entry: encode_number(int(entry))),
+}
 
 
 def run(number: int = 1, exit: str | None = "Done", **more: Any) -> RunStory:
@@ -51,8 +75,9 @@ def task_run(
     visit: int = 1,
     number: int = 1,
     ended: Any = "returned",
+    undoing: bool = False,
 ) -> TaskRun:
-    return TaskRun(number, state, visit, life, ended)
+    return TaskRun(number, state, visit, life, ended, undoing)
 
 
 def crashed(number: int = 1, at: str = "Process@end", *path: str) -> LifeStory:

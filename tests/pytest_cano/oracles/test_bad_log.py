@@ -58,6 +58,84 @@ def test_a_broken_rule_is_named(log, said):
     assert said in (message(story(runs=[run(logs=(log,))])) or "")
 
 
+SAGA = {
+    "transitions": {
+        "Book": frozenset({"Pick"}),
+        "Pick": frozenset({"Pay", "Fan", "Done"}),
+        "Fan": frozenset({"Pay"}),
+        "Pay": frozenset({"Pay", "Check"}),
+        "Check": frozenset({"Done"}),
+    },
+    "kinds": {
+        "Book": "compensatable",
+        "Pick": "router",
+        "Fan": "split",
+        "Pay": "compensatable",
+        "Check": "task",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        rows("Book", "!Book", "Pay", "!Pay", "Check", "Done"),
+        rows("Book", "!Book", "Done"),
+        rows("Pick", "Fan", "Pay"),
+        rows("Book", "+Book", "!Book", "+Book", "Pay", "*Pay a", "!Pay", "Check"),
+        rows("Book", "!Book", "Pay", "!Pay", "Check", "<Check", "-Pay 2", "-Book 0"),
+        rows("Book", "!Book", "<Pick", "+Pick", "*Book a", "-Book 0"),
+        rows("Book", "!Book", "Pay", "!Pay", "Pay", "!Pay", "Pay", "<Pay", "-Pay 4"),
+        rows("Book", "!Book", "Fan", "|Fan 0", "|Fan 1", "+Fan", "*Fan a", ">Fan 1"),
+        rows("Check", ">Check 1", "+Check", ">Check 2", "Done"),
+        rows("Book", "!Book", "Pay", "*Pay a", "!Pay", "Pay", "*Pay a"),
+    ],
+    ids=lambda log: " ".join(f"{each.state}.{each.kind}" for each in log),
+)
+def test_a_log_of_any_kind_of_state_that_keeps_its_rules_is_fine(log):
+    assert message(story(runs=[run(logs=(log,), **SAGA)])) is None
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        (rows("Book", "Pay"), "row 1 (Pay) follows Book, whose output for its comp"),
+        (rows("Book", "!Book", "Check"), "leads only to Done, Fan, Pay"),
+        (rows("Book", "!Book", "Pick"), "row 2 (Pick) is the row of a router"),
+        (rows("Book", "!Book", "!Book"), "stands behind the completion of its visit"),
+        (rows("Book", "!Book", "*Pay"), "(Pay MEMO) stands in a visit of Book"),
+        (rows("Check", "!Check"), "completes a task, which has no compensation"),
+        (rows("Check", "*Check a", "*Check a"), "row 2 (Check MEMO) records what its"),
+        (rows("Check", ">Check 1", ">Check 1"), "records what its visit had recorded"),
+        (rows("Check", ">Check 2"), "is number 2, without the one before it"),
+        (rows("Fan", "|Fan 0", "+Fan", "|Fan 0"), "row 3 (Fan BRANCH) records what"),
+        (rows("Book", "<Book"), "begins a rollback that has nothing to undo"),
+        (rows("Book", "!Book", "<Pick", "<Pick"), "begins a second rollback"),
+        (rows("Book", "!Book", "<Pick", "Pay"), "follows a rollback from Pick"),
+        (rows("Book", "!Book", "<Pick", "+Book"), "row 3 (Book RESUME) stands in"),
+        (rows("Book", "!Book", "<Pick", ">Book 1"), "stands behind the completion"),
+        (rows("Book", "!Book", "-Book 0"), "stands outside of a rollback"),
+        (
+            rows("Book", "!Book", "<Pick", "-Book 0", "-Book 0"),
+            "row 4 (Book COMPENSATED) undoes the visit of row 0, which was not comp",
+        ),
+        (rows("Book", "!Book", "<Pick", "-Pay 0"), "undoes the visit of row 0, which"),
+        (rows("Book", "!Book", "<Pick", "-Book"), "does not say what was undone"),
+        (rows("Book", "!Book", "Pay", "<Pay", "*Pay"), "(Pay MEMO) stands in a visit"),
+    ],
+)
+def test_a_broken_rule_of_any_kind_of_state_is_named(log, said):
+    assert said in (message(story(runs=[run(logs=(log,), **SAGA)])) or "")
+
+
+def test_a_log_that_was_let_go_of_too_early_is_told():
+    seen = run(
+        wrong_ends=("the run is said to be rolled back, but Pay was not undone",)
+    )
+
+    assert message(story(runs=[seen])) == seen.wrong_ends[0]
+
+
 LOG = rows("Start", "Process")
 
 

@@ -87,3 +87,15 @@ def test_the_order_of_what_happens_may_differ():
     second = baseline(points=["B@end", "A@end"])
 
     assert ORACLE.judge(first, second) is None
+
+
+def test_rows_that_branches_write_beside_each_other_may_come_in_any_order():
+    logs = (
+        ("Start", "*Start", "|Start 1", "|Start 0", "Process"),
+        ("Start", "|Start 0", "*Start", "|Start 1", "Process"),
+        ("Start", "|Start 0", "|Start 1", "Process", "*Process"),
+    )
+    first, second, other = (baseline(runs=[run(logs=(rows(*log),))]) for log in logs)
+
+    assert ORACLE.judge(first, second) is None
+    assert ORACLE.judge(first, other) is not None

@@ -1,5 +1,7 @@
 """RERAN: a visit ran again that the log had already passed."""
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_cano.oracles.reran import Reran
@@ -90,4 +92,51 @@ def test_a_task_of_the_extra_start_is_told_as_such():
 
     assert message(USUAL, seen) == (
         "the task of Process ran when the finished program was started once more"
+    )
+
+
+def undo(**more):
+    return task_run(undoing=True, **more)
+
+
+def test_a_crashed_compensation_runs_once_more():
+    runs = (task_run(), undo(ended="crashed"), undo(life=2))
+
+    assert message(USUAL, observed(*runs, current=(), undoing=[("Process", 1)])) is None
+    assert message(USUAL, observed(*runs, current=(), undoing=[("Start", 1)])) == (
+        "the compensation of Process ran 2 times, though the log had passed it"
+    )
+
+
+def test_a_compensation_and_its_task_are_excused_each_by_its_own_crash():
+    runs = (task_run(), task_run(life=2))
+
+    assert message(USUAL, observed(*runs, current=(), undoing=[("Process", 1)])) == (
+        "the task of Process ran 2 times, though the log had passed it"
+    )
+
+
+def test_what_is_undone_within_its_own_visit_is_undone_again_with_it():
+    runs = (task_run(), undo(ended="crashed"), task_run(life=2), undo(life=2))
+
+    assert message(USUAL, observed(*runs)) is None
+
+
+def test_no_log_passes_a_router():
+    runs = (task_run("Pick"), task_run("Pick", life=2))
+    seen = observed(*runs, current=(), kinds={"Pick": "router"})
+
+    assert message(USUAL, seen) is None
+    assert message(USUAL, observed(*runs, current=())) is not None
+
+
+def test_a_compensation_of_the_extra_start_is_told_as_such():
+    seen = story(
+        lives=(crashed(), returned(), extra(3)), task_runs=(undo(), undo(life=3))
+    )
+    seen = replace(seen, runs={1: run(undoing=(("Process", 1),))})
+
+    assert message(USUAL, seen) == (
+        "the compensation of Process ran when the finished program was started once "
+        "more"
     )
