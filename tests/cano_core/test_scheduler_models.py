@@ -8,8 +8,12 @@ import pytest
 
 from cano_core import (
     BatchTask,
+    Done,
     FlowState,
+    JoinConfig,
+    JoinStrategy,
     MemoryCheckpointStore,
+    More,
     Pending,
     PollTask,
     RunPhase,
@@ -53,7 +57,7 @@ class Poll(PollTask):
     def __init__(self, held: Held) -> None:
         self.held = held
 
-    async def poll(self) -> Pending:
+    async def poll(self) -> Any:
         self.held.begun.set()
         return Pending(LONG)
 
@@ -74,11 +78,37 @@ class Batch(BatchTask):
         return "Done"
 
 
+def split(workflow: Workflow, held: Held) -> None:
+    async def quick() -> int:
+        return 1
+
+    async def slow() -> int:
+        await held.up()
+        return 2
+
+    async def join() -> str:
+        return "Done"
+
+    config = JoinConfig(JoinStrategy.ALL, "Join")
+    workflow.register_split("Work", [quick, slow], config).register("Join", join)
+
+
+def stepped(workflow: Workflow, held: Held) -> None:
+    async def step(cursor: int | None) -> More[int] | Done[str]:
+        if cursor == 2:
+            await held.up()
+        return More((cursor or 0) + 1)
+
+    workflow.register_stepped("Work", step)
+
+
 def registered(task: Callable[[Held], Any]) -> Callable[[Workflow, Held], None]:
     return lambda workflow, held: workflow.register("Work", task(held)) and None
 
 
 MODELS = {
+    "D4 split": split,
+    "D5 stepped": stepped,
     "D6 timer": registered(Timer),
     "D7 poll": registered(Poll),
     "D8 batch": registered(Batch),
@@ -108,5 +138,36 @@ def test_a_cancelled_model_leaves_its_flow_idle(
                 assert status.unfinished == (run_id,)
                 phase = (await workflow.status(run_id)).phase
                 assert phase is RunPhase.INTERRUPTED
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_stepped_run_goes_on_from_its_last_cursor():
+    """D11: the log of a cancelled flow is kept, and its next run goes on with it."""
+    held, release = Held(), asyncio.Event()
+    steps: list[int] = []
+
+    async def step(cursor: int | None) -> More[int] | Done[str]:
+        steps.append(cursor or 0)
+        if cursor == 2 and not release.is_set():
+            await held.up()
+        return Done("Done") if cursor == 3 else More((cursor or 0) + 1)
+
+    workflow = Workflow(checkpoint_store=MemoryCheckpointStore())
+    workflow.register_stepped("Work", step).add_exit_state("Done")
+
+    async def main() -> None:
+        async with Scheduler().manual("f", workflow, "Work") as scheduler:
+            first = scheduler.trigger("f")
+            await held.begun.wait()
+            scheduler.cancel("f")
+            assert (await scheduler.settled("f")).unfinished == (first,)
+            assert held.stopped == 1
+
+            release.set()
+            scheduler.trigger("f")
+            status = await scheduler.settled("f")
+            assert (status.state, status.unfinished) == (FlowState.COMPLETED, ())
+            assert steps == [0, 1, 2, 2, 3, 0, 1, 2, 3]
 
     asyncio.run(main())
