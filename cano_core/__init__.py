@@ -36,7 +36,6 @@ from .errors import (
     ConfigurationError,
     CorruptLogError,
     FlowError,
-    NotUndone,
     RateLimitedError,
     ResourceError,
     RetryExhaustedError,
@@ -50,7 +49,7 @@ from .errors import (
     VersionMismatchError,
     WorkflowTimeoutError,
 )
-from .failure import Failure
+from .failure import Failure, NotUndone
 from .graph import Graph
 from .health import Health, HealthReport, HealthStatus
 from .join import JoinConfig, JoinStrategy, SplitResult

@@ -30,11 +30,10 @@ a task did to the outside world: the log is as it was, and nothing is undone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .failure import Failure
+    from .failure import Failure, NotUndone
 
 
 class CanoError(Exception):
@@ -195,26 +194,6 @@ class RunCancelledError(CanoError):
         self.state = state
         self.path = tuple(path)
         self.rollback = rollback
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class NotUndone:
-    """One visit that a rollback has not undone.
-
-    Attributes:
-        state: its label.
-        sequence: of its entry row; None in a run without a log.
-        output: what its task had returned for `compensate`; the encoded bytes, if
-            they can't be read.
-        error: why it could not be undone; None if that was not tried, for lack of time
-            or because something else has to be undone before it.
-    """
-
-    state: str
-    sequence: int | None
-    output: object
-    error: Exception | None
 
 
 class BranchCancelledError(CanoError):

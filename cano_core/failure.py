@@ -1,4 +1,4 @@
-"""What a run failed with, as a ROLLBACK row and an outcome keep it."""
+"""What a run failed with, as it is recorded, and what of it is not undone."""
 
 from __future__ import annotations
 
@@ -45,6 +45,26 @@ class Failure:
         return cls(
             error.state, type(raised).__name__, message[:LONGEST_MESSAGE], error.path
         )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NotUndone:
+    """One visit that a rollback has not undone.
+
+    Attributes:
+        state: its label.
+        sequence: of its entry row; None in a run without a log.
+        output: what its task had returned for `compensate`; the encoded bytes, if
+            they can't be read.
+        error: why it could not be undone; None if that was not tried, for lack of time
+            or because something else has to be undone before it.
+    """
+
+    state: str
+    sequence: int | None
+    output: object
+    error: Exception | None
 
 
 def encode_failure(failure: Failure) -> bytes:

@@ -19,11 +19,10 @@ from .errors import (
     CompensationFailedError,
     ConfigurationError,
     GivenUp,
-    NotUndone,
     RunCancelledError,
 )
 from .extension import RunWrapper
-from .failure import Failure, RunFailure, encode_failure
+from .failure import Failure, NotUndone, RunFailure, encode_failure
 from .handlers import Handler, Station
 from .progress import Completion, encode_number, part_of
 from .results import encode_result
