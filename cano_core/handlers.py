@@ -114,7 +114,11 @@ class Station:
             if tell is not None:
                 tell("on_task_failure", run.workflow_id, self.attempts.name, cause)
             raise self.failure(run, error.attempts, error.summary) from cause
-        except (WorkflowTimeoutError, RunCancelledError) as error:
+        except (
+            WorkflowTimeoutError,
+            RunCancelledError,
+            ConfigurationError,
+        ) as error:
             if tell is not None:
                 tell("on_task_failure", run.workflow_id, self.attempts.name, error)
             raise
@@ -171,15 +175,27 @@ class Station:
         return following
 
     def misdirected(self, run: Run, result: object, problem: str) -> ConfigurationError:
-        """Return what is raised when a task returned what it must not."""
-        return ConfigurationError(
+        """Tell the observers what a task returned that it must not, and return it."""
+        error = ConfigurationError(
             f"{run.described}: task {self.attempts.name!r} of state {self.label!r} "
             f"returned {shown(result)}, {problem}; no row was written for it"
         )
+        if run.tell is not None:
+            run.tell("on_task_failure", run.workflow_id, self.attempts.name, error)
+        return error
 
     def succeeded(self, run: Run, context: RunContext) -> None:
-        """Take over what the attempt that succeeded has left."""
-        changed = context._changed_data()
+        """Take over what the attempt that succeeded has left.
+
+        Raises:
+            ConfigurationError: it can't be stored.
+        """
+        try:
+            changed = context._changed_data()
+        except ConfigurationError as error:
+            if run.tell is not None:
+                run.tell("on_task_failure", run.workflow_id, self.attempts.name, error)
+            raise
         if changed is not None:
             run.snapshot = changed
         if run.tell is not None:

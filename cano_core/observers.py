@@ -24,7 +24,8 @@ whose task then fails. A rollback is ``on_checkpoint`` for its own row,
 ``on_rollback_start``, for each visit, the last one first, ``on_checkpoint`` and
 ``on_compensated``, or ``on_compensation_failure``, then ``on_rollback_end``.
 
-A crash, a lost run and a failing store are told of by ``on_run_end`` alone.
+Whatever starts has an end, success or failure, unless the run as a whole stops: a
+crash, a lost run and a failing store are told of by ``on_run_end`` alone.
 """
 
 from __future__ import annotations

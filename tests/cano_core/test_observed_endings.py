@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,10 +11,14 @@ import pytest
 from cano_core import (
     Cancellation,
     CanoError,
+    ConfigurationError,
+    Event,
     MemoryCheckpointStore,
     OutcomeStatus,
     RecordingObserver,
     RunCancelledError,
+    RunContext,
+    Workflow,
     WorkflowObserver,
     WorkflowTimeoutError,
 )
@@ -184,3 +189,31 @@ def test_a_crash_is_told_of_by_the_end_alone(kind: type[BaseException]) -> None:
         "on_task_start",
         "on_run_end",
     ]
+
+
+@dataclass
+class Order:
+    total: int = 0
+
+
+@pytest.mark.parametrize("wrong", ["state", "data", "result"])
+def test_a_task_that_breaks_a_rule_has_failed(wrong: str) -> None:
+    async def work(run: RunContext) -> str:
+        if wrong == "data":
+            run.data.total = object()
+        if wrong == "result":
+            await run.once("call", object)
+        return "Nowhere" if wrong == "state" else "Done"
+
+    watcher = RecordingObserver()
+    workflow = Workflow(
+        checkpoint_store=MemoryCheckpointStore(), observers=[watcher], data=Order
+    )
+    workflow.register("Work", work).add_exit_state("Done")
+    with pytest.raises(ConfigurationError) as caught:
+        asyncio.run(workflow.orchestrate("Work", workflow_id="r", data=Order()))
+
+    *_, start, failure, end = watcher.events
+    assert start.hook == "on_task_start"
+    assert failure == Event("on_task_failure", ("r", "work", caught.value))
+    assert end == Event("on_run_end", ("r", None))
