@@ -29,7 +29,7 @@ from cano_core import (
     Workflow,
 )
 from cano_core.progress import Branch
-from crashes import Crash, InBranch, every_crash
+from crashes import Crash, every_crash, split_of
 from scripted_store import ScriptedStore, raising
 
 ONCE = TaskConfig.minimal()
@@ -677,10 +677,10 @@ def test_what_load_and_finish_make_of_the_data_is_kept() -> None:
 def test_a_batch_in_a_branch_has_rows_of_its_own() -> None:
     store = MemoryCheckpointStore()
     with pytest.raises(Crash):
-        live(InBranch(Work(3, endings=[Crash()])), store)
-    assert recorded(store) == ["2/0", "2/1", "2/2"]
+        asyncio.run(split_of(Work(3, endings=[Crash()]), store))
+    assert recorded(store) == ["0/0", "0/1", "0/2"]
 
     task = Work(3)
-    assert live(InBranch(task), store) == "Done"
+    assert asyncio.run(split_of(task, store)).values == ("Done",)
     assert (task.loads, task.tried) == (0, {})
     assert task.results == [[ItemDone(n * n) for n in range(3)]]

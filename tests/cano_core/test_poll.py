@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Literal
 
@@ -26,7 +27,7 @@ from cano_core import (
 )
 from cano_core.progress import Cursor
 from cano_core.tasks.waiting import Wait
-from crashes import Crash, InBranch, every_crash
+from crashes import Crash, every_crash, split_of
 from scripted_store import ScriptedStore, raising
 from virtual_time import VirtualTime
 
@@ -35,6 +36,11 @@ class Step(Enum):
     WAIT = auto()
     NEXT = auto()
     DONE = auto()
+
+
+@dataclass
+class Order:
+    key: str
 
 
 class Answers(PollTask):
@@ -483,16 +489,26 @@ def test_polls_in_one_visit_share_their_calls_and_not_their_data(
     assert calls == ["submit"]
 
 
-def test_a_poll_in_a_branch_has_rows_of_its_own(clock: VirtualTime) -> None:
-    store = ScriptedStore(after=raising(Crash(), "append", 2))
-    with pytest.raises(Crash):
-        live(clock, InBranch(Answers(Pending(100))), store)
-    [row] = asyncio.run(store.inner.load_run("r"))[1:]
-    assert row.task == "InBranch[2]"
+def test_a_poll_in_a_branch_has_rows_of_its_own_and_gives_any_value(
+    clock: VirtualTime,
+) -> None:
+    class Job(PollTask):
+        async def poll(self, run: RunContext) -> Ready[Order] | Pending:
+            asked.append(clock.now)
+            if clock.now < 1100:
+                return Pending(100)
+            return Ready(Order(run.idempotency_key))
 
-    task = Answers(READY)
-    assert live(clock, InBranch(task), store.inner) == "Done"
-    assert task.asked == pytest.approx([1100])
+    asked: list[float] = []
+    scripted = ScriptedStore(after=raising(Crash(), "append", 2))
+    with pytest.raises(Crash):
+        clock.run(lambda: split_of(Job(), scripted))
+    [row] = asyncio.run(scripted.inner.load_run("r"))[1:]
+    assert row.task.endswith("[0]")
+
+    result = clock.run(lambda: split_of(Job(), scripted.inner))
+    assert result.values == (Order("r/Split/1/0"),)
+    assert asked == pytest.approx([1000, 1100])
 
 
 def test_a_log_of_another_kind_of_task_is_refused(clock: VirtualTime) -> None:

@@ -20,7 +20,7 @@ from cano_core import (
 )
 from cano_core.progress import Cursor
 from cano_core.tasks.waiting import Wait
-from crashes import Crash, InBranch, every_crash
+from crashes import Crash, every_crash, split_of
 from scripted_store import ScriptedStore, raising
 from virtual_time import VirtualTime
 
@@ -353,11 +353,11 @@ def test_a_timer_in_a_branch_has_rows_of_its_own_and_leaves_the_data_alone(
 ) -> None:
     store = ScriptedStore(after=raising(Crash(), "append", 2))
     with pytest.raises(Crash):
-        live(clock, InBranch(Alarm(100)), store)
+        clock.run(lambda: split_of(Alarm(100), store))
     [row] = asyncio.run(store.inner.load_run("r"))[1:]
-    assert row.task == "InBranch[2]"
+    assert row.task.endswith("[0]")
     task = Alarm(100)
-    assert live(clock, InBranch(task), store.inner) == "Done"
+    assert clock.run(lambda: split_of(task, store.inner)).values == ("Done",)
     assert task.did == [("after", pytest.approx(1100))]
 
     class Job(Alarm):
@@ -365,7 +365,6 @@ def test_a_timer_in_a_branch_has_rows_of_its_own_and_leaves_the_data_alone(
             data.append("x")
             return 1
 
-    workflow = Workflow(data=list[str])
-    workflow.register("Wait", InBranch(Job())).add_exit_state("Done")
+    disk = MemoryCheckpointStore()
     with pytest.raises(ConfigurationError, match="in a branch of a split"):
-        clock.run(lambda: workflow.orchestrate("Wait", data=[]))
+        clock.run(lambda: split_of(Job(), disk, data=list[str], value=[]))

@@ -1,13 +1,17 @@
-"""Ends a run at every one of its appends in turn, and inside a part of another task."""
+"""Ends a run at every one of its appends in turn, or runs a task inside a split."""
 
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from cano_core import MemoryCheckpointStore, RunContext, TaskConfig
-from cano_core.assembly import Assembly, Model, assembled
-from cano_core.binding import Scope
+from cano_core import (
+    JoinConfig,
+    JoinStrategy,
+    MemoryCheckpointStore,
+    SplitResult,
+    Workflow,
+)
 from scripted_store import ScriptedStore, raising
 
 
@@ -43,17 +47,17 @@ async def _begun(main: Callable[[], Awaitable[object]]) -> object:
     return await main()
 
 
-class InBranch(Model):
-    """Calls a task as branch 2 of a split does."""
+async def split_of(task: object, store: Any, **options: Any) -> SplitResult:
+    """Start or resume a split of one branch, and return what it gave."""
+    given: list[SplitResult] = []
 
-    def __init__(self, task: object) -> None:
-        self.inner = task
+    async def join(result: SplitResult) -> str:
+        given.append(result)
+        return "Done"
 
-    def _assemble(self, scope: Scope, config: TaskConfig) -> Assembly:
-        inner = assembled(self.inner, scope, config)
-
-        async def call(context: RunContext) -> Any:
-            run, visit = context._run, context._visit
-            return await inner.call(RunContext(run, visit, context.attempt, "2"))
-
-        return Assembly.of(call, inner.config, *inner.bindings)
+    data = {"data": options.pop("value")} if "value" in options else {}
+    workflow = Workflow(checkpoint_store=store, **options)
+    workflow.register_split("Split", [task], JoinConfig(JoinStrategy.ALL, "Join"))
+    workflow.register("Join", join).add_exit_state("Done")
+    await workflow.start_or_resume("Split", workflow_id="r", **data)
+    return given[0]
