@@ -19,6 +19,9 @@ from cano_core import (
     ItemFailed,
     ItemResult,
     MemoryCheckpointStore,
+    Pending,
+    PollTask,
+    Ready,
     RecordingObserver,
     Retry,
     RetryExhaustedError,
@@ -581,6 +584,41 @@ def test_a_visit_that_comes_back_begins_a_new_batch() -> None:
     task = Job(2)
     assert live(task, MemoryCheckpointStore()) == "Done"
     assert (task.loads, task.tried) == (2, {0: 2, 1: 2})
+
+
+def test_pipeline_resume_reenters_only_the_crashed_state() -> None:
+    """Poll, then a batch, then what fails: neither of the former is done again."""
+
+    class Inbox(PollTask):
+        polls = 0
+
+        async def poll(self) -> Ready[str] | Pending:
+            self.polls += 1
+            return Ready("Work") if self.polls == 3 else Pending(0)
+
+    class Sum(Work):
+        async def finish(self, results: list[ItemResult[int]]) -> str:
+            sums.append(sum(r.value for r in results if isinstance(r, ItemDone)))
+            return "Stream"
+
+    async def stream() -> str:
+        if failures:
+            raise failures.pop()
+        return "Done"
+
+    sums: list[int] = []
+    failures = [OSError("item 5")]
+    inbox, batch = Inbox(), Sum(5)
+    store = MemoryCheckpointStore()
+    workflow = Workflow(checkpoint_store=store)
+    workflow.register("Inbox", inbox).register("Work", batch)
+    workflow.register("Stream", stream, config=ONCE).add_exit_state("Done")
+    with pytest.raises(TaskFailedError, match="item 5"):
+        asyncio.run(workflow.orchestrate("Inbox", workflow_id="r"))
+    assert asyncio.run(workflow.resume_from("r")) == "Done"
+    assert (inbox.polls, batch.loads, sums) == (3, 1, [30])
+    assert batch.tried == dict.fromkeys(range(5), 1)
+    assert asyncio.run(store.load_run("r")) == []
 
 
 # Calls and data

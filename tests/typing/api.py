@@ -5,19 +5,27 @@ Never run and never collected: ``mypy --strict tests/typing`` reads it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum, auto
 from typing import Literal, assert_type
 
 from cano_core import (
+    BatchTask,
     CanoError,
     CheckpointRow,
     CheckpointStore,
     Codec,
     Health,
     HealthStatus,
+    ItemDone,
+    ItemFailed,
+    ItemResult,
     LoggingObserver,
     MemoryCheckpointStore,
     Outcome,
+    Pending,
+    PollTask,
+    Ready,
     RecordingObserver,
     RemembersOutcomes,
     Retry,
@@ -27,6 +35,7 @@ from cano_core import (
     State,
     TaskConfig,
     TaskFailedError,
+    TimerTask,
     Workflow,
     WorkflowObserver,
     remembers_outcomes,
@@ -76,6 +85,53 @@ class Process:
         receipt = await run.once("charge", bank.charge, "order-1", 42, key=key)
         assert_type(receipt, Receipt)
         assert_type(await run.once("look", bank.look_up, "1"), Receipt | None)
+        return Step.DONE
+
+
+class Job(PollTask):
+    consecutive_errors = 3
+    config = TaskConfig(attempt_timeout=3600.0)
+
+    async def poll(self, bank: Bank) -> Ready[Literal[Step.DONE]] | Pending:
+        if bank.look_up("1") is None:
+            return Pending(0.5)
+        return Ready(Step.DONE)
+
+
+class WrongJob(PollTask):
+    def poll(self) -> Ready[Literal[Step.DONE]] | Pending:
+        return Ready(Step.PROCESS)  # type: ignore[arg-type]
+
+
+class Night(TimerTask):
+    def config(self) -> TaskConfig:
+        return TaskConfig()
+
+    def wait(self) -> timedelta:
+        return timedelta(hours=8)
+
+    async def after_wait(self, run: RunContext) -> Literal[Step.DONE]:
+        return Step.DONE
+
+
+class Charges(BatchTask):
+    concurrency = 4
+    item_retry = Retry.fixed(2, 0.1)
+    item_timeout = 5.0
+
+    async def load(self, order: Order) -> list[str]:
+        return [str(order.total)]
+
+    async def process_item(self, item: str, bank: Bank, run: RunContext) -> Receipt:
+        return await bank.charge(item, 42, key=run.idempotency_key)
+
+    def finish(self, results: list[ItemResult[Receipt]], order: Order) -> Step:
+        for each in results:
+            if isinstance(each, ItemDone):
+                assert_type(each.value, Receipt)
+            else:
+                assert_type(each, ItemFailed)
+                assert_type(each.error, Exception)
         return Step.DONE
 
 
@@ -138,6 +194,9 @@ async def main() -> None:
         )
         .register(Step.START, start)
         .register(Step.PROCESS, Process(), config=TaskConfig.minimal())
+        .register("Job", Job())
+        .register("Night", Night())
+        .register("Charges", Charges())
         .add_exit_states(Step.DONE)
     )
 
