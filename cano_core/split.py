@@ -186,7 +186,11 @@ class SplitState:
             takes_join,
         )
         return Built(
-            TaskHandler(station, name=""), (self.join.join_state,), problems, "split"
+            TaskHandler(station, name=""),
+            (self.join.join_state,),
+            problems,
+            "split",
+            tuple(map(task_name, self.tasks)),
         )
 
 
