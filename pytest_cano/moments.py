@@ -45,7 +45,7 @@ MOMENTS: Final = {
         Moment(
             "effect",
             True,
-            "the entry row and the task's first K effects",
+            "the entry row and the first K effects of the visit",
             "effect {index} had happened, the task never learnt of it",
         ),
         Moment(
@@ -75,13 +75,13 @@ MOMENTS: Final = {
         Moment(
             "undo",
             False,
-            "that the run is rolled back, and what was undone before this state",
+            "that the run is being rolled back; nothing of this compensation",
             "the rollback had begun, its compensation had not",
         ),
         Moment(
             "undone",
             False,
-            "the same, and all effects of this state's compensation; not its return",
+            "all effects of the compensation; not that it has returned",
             "its compensation had returned, nothing of that was recorded",
         ),
         Moment(

@@ -1,0 +1,15 @@
+"""The table of moments, and what is written of it."""
+
+import re
+from pathlib import Path
+
+from pytest_cano.moments import MOMENTS
+
+DOCS = Path(__file__).parents[2] / "docs" / "crash-testing.md"
+
+
+def test_the_documentation_has_every_moment_as_the_table_has_it():
+    table = DOCS.read_text("utf-8").partition("| moment |")[2].partition("\n\n")[0]
+    documented = re.findall(r"^\| `(.+?)` \| (.*) \|$", table, re.MULTILINE)
+
+    assert documented == [(each.usage, each.durable) for each in MOMENTS.values()]
