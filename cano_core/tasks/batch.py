@@ -12,7 +12,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeAlias, TypeVar, final
 
 import msgspec
@@ -29,7 +29,7 @@ from ..progress import Branch, Cursor, part_of
 from ..results import UNTYPED, codec_of_type, encode_result
 from ..threads import in_thread
 from ..wording import shown
-from .parts import beside, changed_data, data_to_record, halted
+from .parts import beside, changed_data, data_to_record, halted, read
 from .workers import work_through
 
 T = TypeVar("T")
@@ -81,8 +81,9 @@ class BatchTask(Model):
 
     Attributes:
         concurrency: how many items are processed at the same time.
-        item_retry: when a failed item is tried again; the task's own ``config`` is
-            for the task as a whole.
+        item_retry: when a failed item is tried again; the retry policy and the
+            ``attempt_timeout`` of the task's ``config`` are for the task as a whole,
+            its ``circuit_breaker`` and ``limits`` for each attempt of an item.
         item_timeout: seconds that one attempt of an item may take, or None.
     """
 
@@ -129,8 +130,8 @@ class BatchTask(Model):
             )
         item_config = TaskConfig.minimal()
         try:
-            item_config = TaskConfig(
-                retry=self.item_retry, attempt_timeout=self.item_timeout
+            item_config = replace(
+                config, retry=self.item_retry, attempt_timeout=self.item_timeout
             )
         except ConfigurationError as error:
             problems.append(f"task {name!r}: for its items, {error}")
@@ -144,7 +145,8 @@ class BatchTask(Model):
             count,
         )
         bindings = finish, load, process
-        return Assembly.of(batch.work, config, *bindings, problems=tuple(problems))
+        whole_task = replace(config, circuit_breaker=None, limits=())
+        return Assembly.of(batch.work, whole_task, *bindings, problems=tuple(problems))
 
 
 @final
@@ -163,7 +165,9 @@ class _Batch:
         part, progress = context._part, context._visit.progress
         if part not in progress.cursors:
             await self._load(context)
-        items = self._items(progress.cursors[part][1])
+        items = read(
+            context, self._items, progress.cursors[part][1], "what load() returns"
+        )
         failed: dict[int, ItemFailed] = {}
 
         async def process(index: int) -> None:
@@ -174,13 +178,13 @@ class _Batch:
         parts = [part_of(part, index) for index in range(len(items))]
         left = [i for i, each in enumerate(parts) if each not in progress.branches]
         await work_through(left, process, min(self.concurrency, len(left)) or 1)
-        decode = self.result_codec.decode
         return await self.finish(
             context,
             [
-                failed[index]
-                if index in failed
-                else ItemDone(decode(progress.branches[each]))
+                failed.get(index)
+                or read(
+                    context, self._done, progress.branches[each], "a result of an item"
+                )
                 for index, each in enumerate(parts)
             ],
         )
@@ -239,6 +243,9 @@ class _Batch:
 
     def _items(self, payload: bytes) -> list[Any]:
         return list(self.items_codec.decode(payload))
+
+    def _done(self, payload: bytes) -> ItemDone[Any]:
+        return ItemDone(self.result_codec.decode(payload))
 
 
 async def _listed(items: object) -> list[object] | None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from ..context import RunContext
 from ..errors import ConfigurationError
 from ..progress import part_of
+from ..wording import described
 
 if TYPE_CHECKING:
     from ..run import Run
+
+T = TypeVar("T")
 
 
 def beside(context: RunContext, part: str | None = None) -> RunContext:
@@ -74,3 +78,21 @@ def halted(context: RunContext, problem: str) -> ConfigurationError:
     if run.halt is None:
         run.halt = error
     return error
+
+
+def read(
+    context: RunContext, decode: Callable[[bytes], T], payload: bytes, what: str
+) -> T:
+    """Read what an earlier process has recorded.
+
+    Raises:
+        ConfigurationError: its program must have been another one; the run stops.
+    """
+    try:
+        return decode(payload)
+    except Exception as error:
+        raise halted(
+            context,
+            f"the log's row can't be read as {what}: {described(error)}; its task was "
+            "another one when it was written, so give the workflow a new version",
+        ) from error

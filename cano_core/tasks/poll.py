@@ -13,14 +13,15 @@ from typing import Any, Generic, TypeVar, final
 from ..assembly import Assembly, Model
 from ..binding import Scope, task_name
 from ..context import RunContext
-from ..errors import ConfigurationError, GivenUp
+from ..errors import ConfigurationError, GivenUp, Refused
 from ..extension import TaskCall
+from ..guards import guarded
 from ..policy import TaskConfig
 from ..progress import Cursor
 from ..wording import shown
 from .declared import held_by, plainly
 from .parts import beside, halted
-from .waiting import Limit, Wait
+from .waiting import Limit, Wait, recorded_wait
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -82,7 +83,8 @@ class PollTask(Model):
         config: by default one attempt without a limit. Its ``attempt_timeout`` bounds
             the whole waiting, from its recorded beginning, also over a resume; a
             resumed run whose time is over polls once more. With a retry policy each
-            attempt has its own time.
+            attempt has its own time. Its ``circuit_breaker`` and ``limits`` are for
+            every single poll.
         consecutive_errors: how many polls in a row may fail; the next one that does
             is the task's failure. A `Pending` begins a new count, and so does a
             resume. Observers are told ``on_retry`` for each that is let pass.
@@ -119,13 +121,15 @@ class PollTask(Model):
             )
         polling = _Polling(
             name,
-            binding.call(),
+            guarded(name, replace(config, attempt_timeout=None), binding.call()),
             config.attempt_timeout,
             tolerated,
             self.error_delay,
         )
-        bare = replace(config, attempt_timeout=None)
-        return Assembly.of(polling.until_ready, bare, binding, problems=tuple(problems))
+        whole = TaskConfig(retry=config.retry)
+        return Assembly.of(
+            polling.until_ready, whole, binding, problems=tuple(problems)
+        )
 
 
 @final
@@ -140,11 +144,10 @@ class _Polling:
     async def until_ready(self, context: RunContext) -> object:
         """Poll until there is an answer; one attempt of the task."""
         run, visit, part = context._run, context._visit, context._part
-        number, payload = visit.progress.cursors.get(part, (0, b""))
-        wait = None
-        # An attempt after a failed one waits on its own account.
-        if number and context.attempt == 1:
-            wait = Wait.decode(payload)
+        number, wait = recorded_wait(context)
+        if context.attempt > 1:
+            # An attempt after a failed one waits on its own account.
+            wait = None
         began = time.time() if wait is None else wait.began
         limit = Limit(self.timeout, began)
         if wait is not None and limit.alarm.rest > 0:
@@ -178,9 +181,9 @@ class _Polling:
                 raise run.halt from error
             if scope.expired():
                 raise limit.exceeded() from error
-            errors.append(error)
-            if isinstance(error, ConfigurationError) or not self.tolerated:
+            if isinstance(error, ConfigurationError | Refused) or not self.tolerated:
                 raise
+            errors.append(error)
             if len(errors) > self.tolerated:
                 raise GivenUp(errors) from error
             if run.tell is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from abc import abstractmethod
@@ -15,11 +14,12 @@ from ..assembly import Assembly, Model
 from ..binding import Scope, task_name, whole
 from ..context import RunContext
 from ..extension import TaskCall
+from ..guards import guarded
 from ..policy import TaskConfig
 from ..progress import Cursor
 from ..wording import shown
 from .parts import beside, data_to_record, halted
-from .waiting import Limit, Wait
+from .waiting import Limit, Wait, recorded_wait
 
 WAIT = "wait"
 """The part of the visit that `TimerTask.wait` is: its own idempotency key and names."""
@@ -40,7 +40,8 @@ class TimerTask(Model):
         config: by default one attempt without a limit. Its ``attempt_timeout`` bounds
             the wait, from its recorded beginning, also over a resume, and `after_wait`
             on its own. With a retry policy each attempt has its own time, and waits
-            for the same moment.
+            for the same moment. Its ``circuit_breaker`` and ``limits`` are for
+            `after_wait`.
     """
 
     config: TaskConfig | Callable[[], TaskConfig] = TaskConfig.minimal()
@@ -66,9 +67,14 @@ class TimerTask(Model):
         name = task_name(self)
         after = scope.bind(self.after_wait, f"{name}.after_wait", state_in=whole)
         before = scope.bind(self.wait, f"{name}.wait")
-        bare = replace(config, attempt_timeout=None)
-        timer = _Timer(name, before.call(), after.call(), config.attempt_timeout)
-        return Assembly.of(timer.go_off, bare, after, before)
+        timer = _Timer(
+            name,
+            config.bounded(before.call()),
+            guarded(name, config, after.call()),
+            config.attempt_timeout,
+        )
+        whole_task = TaskConfig(retry=config.retry)
+        return Assembly.of(timer.go_off, whole_task, after, before)
 
 
 @final
@@ -81,26 +87,21 @@ class _Timer:
 
     async def go_off(self, context: RunContext) -> object:
         """Wait, and go on; one attempt of the task."""
-        recorded = context._visit.progress.cursors.get(context._part)
-        if recorded is None:
+        number, wait = recorded_wait(context)
+        if wait is None:
             wait = await self._begin(context)
-        else:
-            number, payload = recorded
-            wait = Wait.decode(payload)
-            if context.attempt > 1 and wait.due > time.time():
-                # An attempt after a failed one has its own time.
-                wait = replace(wait, began=time.time())
-                await self._record(context, number + 1, wait)
+        elif context.attempt > 1 and wait.due > time.time():
+            # An attempt after a failed one has its own time.
+            wait = replace(wait, began=time.time())
+            await self._record(context, number + 1, wait)
         await Limit(self.timeout, wait.began).sleep(wait)
-        async with asyncio.timeout(self.timeout):
-            return await self.after_wait(context)
+        return await self.after_wait(context)
 
     async def _begin(self, context: RunContext) -> Wait:
         """Ask how long to wait, and record it."""
         began = time.time()
         mine = beside(context, WAIT)
-        async with asyncio.timeout(self.timeout):
-            asked = await self.wait(mine)
+        asked = await self.wait(mine)
         if context._run.halt is not None:
             raise context._run.halt
         wait = self._understood(context, began, asked)

@@ -14,8 +14,8 @@ from typing import final
 
 import msgspec
 
-from ..errors import ConfigurationError
-from ..wording import shown
+from ..context import RunContext
+from .parts import read
 
 SLICE = 60.0
 """The most seconds slept at a time: then the clock on the wall is looked at again,
@@ -46,20 +46,25 @@ class Wait:
         """Read a cursor's payload.
 
         Raises:
-            ConfigurationError: it is none of a wait, so the state's task was another
-                one when it was written.
+            msgspec.MsgspecError: it is none of a wait.
         """
-        try:
-            return cls(*_WAIT.decode(payload))
-        except msgspec.MsgspecError as error:
-            raise ConfigurationError(
-                f"the log has no wait for this state, but {shown(payload)}: {error}; "
-                "has its task been replaced by another kind since? Then give the "
-                "workflow a new version"
-            ) from error
+        return cls(*_WAIT.decode(payload))
 
 
 _WAIT = msgspec.msgpack.Decoder(tuple[float, float, bool])
+
+
+def recorded_wait(context: RunContext) -> tuple[int, Wait | None]:
+    """Return the last wait that the log has for a task, and how many it has.
+
+    Raises:
+        ConfigurationError: it has something else; the run stops.
+    """
+    known = context._visit.progress.cursors.get(context._part)
+    if known is None:
+        return 0, None
+    number, payload = known
+    return number, read(context, Wait.decode, payload, "a wait")
 
 
 @final

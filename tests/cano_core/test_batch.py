@@ -14,6 +14,8 @@ import pytest
 from cano_core import (
     BatchTask,
     CheckpointStoreError,
+    CircuitBreaker,
+    CircuitOpenError,
     ConfigurationError,
     ItemDone,
     ItemFailed,
@@ -411,6 +413,31 @@ def test_an_item_that_takes_too_long_has_failed() -> None:
     assert isinstance(second.error, TimeoutError)
 
 
+def test_every_item_has_to_pass_the_limits_and_the_breaker() -> None:
+    class Counting:
+        passed = 0
+
+        async def acquire(self, cost: float = 1) -> None:
+            self.passed += 1
+
+    counting = Counting()
+    config = TaskConfig(
+        retry=Retry.none(),
+        circuit_breaker=CircuitBreaker(failure_threshold=2),
+        limits=counting,
+    )
+    task = Work(5, item_retry=Retry.fixed(2, 0))
+    task.fails[2] = 9
+
+    assert live(task, config=config) == "Done"
+    assert task.tried == {0: 1, 1: 1, 2: 2}
+    assert counting.passed == 1 + 1 + 3 + 1 + 1
+    [results] = task.results
+    assert results[:2] == [ItemDone(0), ItemDone(1)]
+    refused = [each.error for each in results[2:] if isinstance(each, ItemFailed)]
+    assert [type(error) for error in refused] == [CircuitOpenError] * 3
+
+
 def test_an_attempt_that_takes_too_long_is_tried_again_from_where_it_was() -> None:
     class Job(Work):
         async def process_item(self, item: int) -> int:
@@ -561,6 +588,26 @@ def test_a_crash_at_any_row_of_a_batch_loses_and_doubles_nothing(
         assert second.results == [[ItemDone(n * n) for n in range(5)]]
         assert set(second.tried) == set(range(5)) - set(map(int, done))
     assert crashes >= 2 * (3 if concurrency == 3 else 7)
+
+
+@pytest.mark.parametrize("method", ["load", "process_item"])
+def test_a_program_that_reads_its_log_otherwise_is_stopped(method: str) -> None:
+    """And can go on as it was before; it is no failure that would be undone."""
+
+    class Otherwise(Work):
+        pass
+
+    async def declared(*args: Any) -> Any:
+        raise AssertionError("never called")
+
+    declared.__annotations__["return"] = list[str] if method == "load" else str
+    setattr(Otherwise, method, declared)
+    store = MemoryCheckpointStore()
+    with pytest.raises(Crash):
+        live(Work(3, endings=[Crash()]), store)
+    with pytest.raises(ConfigurationError, match="can't be read as"):
+        live(Otherwise(3), store)
+    assert live(Work(3), store) == "Done"
 
 
 def test_failed_items_are_tried_again_by_a_resume() -> None:

@@ -11,10 +11,13 @@ import pytest
 from cano_core import (
     CheckpointRow,
     CheckpointStoreError,
+    CircuitBreaker,
+    CircuitOpenError,
     ConfigurationError,
     MemoryCheckpointStore,
     Pending,
     PollTask,
+    RateLimiter,
     Ready,
     RecordingObserver,
     Retry,
@@ -275,6 +278,27 @@ def test_a_store_that_fails_is_no_error_that_is_let_pass() -> None:
     assert asked == [1]
 
 
+def test_every_poll_has_to_pass_the_limits_and_the_breaker(clock: VirtualTime) -> None:
+    breaker = CircuitBreaker(failure_threshold=2, clock=clock)
+    config = TaskConfig(
+        retry=Retry.fixed(2, 0),
+        circuit_breaker=breaker,
+        limits=RateLimiter(1, per=5.0, clock=clock),
+    )
+    task = Answers(
+        Pending(1),
+        *[OSError("down")] * 3,
+        READY,
+        consecutive_errors=9,
+        error_delay=1.0,
+    )
+
+    with pytest.raises(TaskFailedError) as caught:
+        live(clock, task, config=config)
+    assert isinstance(caught.value.__cause__, CircuitOpenError)
+    assert [round(moment - 1000) for moment in task.asked] == [0, 5, 10]
+
+
 # Time limits
 
 
@@ -518,5 +542,5 @@ def test_a_log_of_another_kind_of_task_is_refused(clock: VirtualTime) -> None:
     cursor = CheckpointRow(1, "Wait", "answers", RowKind.STEP_CURSOR, payload)
     asyncio.run(store.append("r", entry, cursor))
 
-    with pytest.raises(TaskFailedError, match="another kind"):
+    with pytest.raises(ConfigurationError, match="can't be read as a wait"):
         live(clock, Answers(READY), store)

@@ -8,8 +8,11 @@ from typing import Any, Literal
 import pytest
 
 from cano_core import (
+    CircuitBreaker,
+    CircuitOpenError,
     ConfigurationError,
     MemoryCheckpointStore,
+    RateLimiter,
     Retry,
     RowKind,
     RunContext,
@@ -245,6 +248,24 @@ def test_every_attempt_has_its_own_time_and_waits_for_the_same_moment(
         live(clock, task, store, config=config)
     assert task.did == [("wait", 1000), ("after", pytest.approx(1100))]
     assert waits(store) == [Wait(1000, 1100, True), Wait(1065, 1100, True)]
+
+
+def test_the_limits_and_the_breaker_are_for_what_comes_after(
+    clock: VirtualTime,
+) -> None:
+    breaker = CircuitBreaker(failure_threshold=2, clock=clock)
+    limits = RateLimiter(1, per=7.0, clock=clock)
+    config = TaskConfig(retry=Retry.fixed(5, 0), circuit_breaker=breaker, limits=limits)
+
+    task = Alarm(100, OSError(), OSError(), OSError())
+    with pytest.raises(TaskFailedError) as caught:
+        live(clock, task, config=config)
+    assert isinstance(caught.value.__cause__, CircuitOpenError)
+    assert task.did == [
+        ("wait", 1000),
+        ("after", pytest.approx(1100)),
+        ("after", pytest.approx(1107)),
+    ]
 
 
 # The log
