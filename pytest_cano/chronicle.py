@@ -77,11 +77,25 @@ def story(
 
 
 def _observed(world: World) -> Mapping[str, Sequence[str]]:
-    """Return what the last judged life observed, and tasks when they last ran."""
+    """Return what the last judged life observed, and tasks when they last ran.
+
+    Of a visit that goes on from a row in its midst, it is everything that was
+    observed in any life, in whatever order.
+    """
     judged = [life for life in world.lives if not life.extra]
+    advanced = {
+        str(frame)
+        for life in judged
+        for frame in life.frames.values()
+        if frame.advanced
+    }
     observed: dict[str, Sequence[str]] = {}
     for life in judged:
-        observed |= life.task_observations
+        for (visit, name), values in life.task_observations.items():
+            where = f"{name} in {visit}"
+            if visit in advanced:
+                values = sorted({*observed.get(where, ()), *values})
+            observed[where] = values
     return observed | judged[-1].observations
 
 

@@ -67,6 +67,11 @@ class TaskFrame:
         undoing = " (compensation)" if self.undoing else ""
         return f"{run}{quote(self.state)}{visit}{undoing}"
 
+    @property
+    def advanced(self) -> bool:
+        """Whether a part of the visit was recorded, and will not be done again."""
+        return any(self.counts[moment] for moment in ("memo", "cursor", "branch"))
+
     def point(self, moment: str, index: int | None = None) -> CrashPoint:
         """Return a crash point of this visit."""
         return CrashPoint(self.state, moment, index, self.visit, self.run)

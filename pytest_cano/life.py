@@ -52,7 +52,7 @@ class Life:
         extra: whether it is the extra start of a finished program.
         notes: what leftover code tried after its end, and the like.
         observations: what the program's body observed, as texts, by name.
-        task_observations: what tasks observed; the name has the visit in it.
+        task_observations: what tasks observed, by visit (as text) and name.
         describer: writes values as texts, as the program normalises them.
         frames: what each visit did, by run, state, visit, and whether it was undone.
         paths: the way of each run, by ordinal.
@@ -69,7 +69,7 @@ class Life:
         self.extra = False
         self.notes: list[str] = []
         self.observations: dict[str, list[str]] = {}
-        self.task_observations: dict[str, list[str]] = {}
+        self.task_observations: dict[tuple[str, str], list[str]] = {}
         self.describer = Describer()
         self.frames: dict[tuple[int, str, int, bool], TaskFrame] = {}
         self.paths: dict[int, list[str]] = {}
@@ -188,10 +188,11 @@ class Life:
         life does not run that visit again.
         """
         self.go_on()
-        frame, observed = FRAME.get(), self.observations
+        frame, text = FRAME.get(), self.describer.value(value)
         if frame is not None and frame.life is self:
-            name, observed = f"{name} in {frame}", self.task_observations
-        observed.setdefault(name, []).append(self.describer.value(value))
+            self.task_observations.setdefault((str(frame), name), []).append(text)
+        else:
+            self.observations.setdefault(name, []).append(text)
 
     def normalise(self, function: Callable[[object], object]) -> None:
         """Pass every argument and observation of this life through a function."""

@@ -202,3 +202,36 @@ def test_a_timer_is_crashed_while_it_waits(tmp_path):
         *("Work@effect:2", "Work@end", "Done@cleared"),
     ]
     assert search.failures() == {}
+
+
+def test_what_steps_observe_is_compared_over_all_lives(tmp_path):
+    def observing(world: WorldView) -> Any:
+        async def step(cursor: int | None) -> More[int] | Done[str]:
+            at = cursor or 0
+            world.observe("at", at)
+            world.ledger.effect("step", key=at)
+            return More(at + 1) if at < 2 else Done("Done")
+
+        return step
+
+    search = Search(only(observing, stepped=True), tmp_path)
+
+    assert search.baseline.observations["at in Work"] == ("0", "1", "2")
+    assert search.failures() == {}
+
+
+def test_steps_that_see_something_else_after_a_crash_are_found(tmp_path):
+    def observing(world: WorldView) -> Any:
+        seen: list[int] = []
+
+        async def step(cursor: int | None) -> More[int] | Done[str]:
+            seen.append(cursor or 0)
+            world.observe("seen", seen)
+            return More(len(seen)) if len(seen) < 3 else Done("Done")
+
+        return step
+
+    found = Search(only(observing, stepped=True), tmp_path).failures()
+
+    assert found["Work@cursor:1"] == "DIVERGED"
+    assert "Work@start" not in found
