@@ -29,11 +29,6 @@ if TYPE_CHECKING:
 _COOPERATIVE = 0.8
 """The part of a stop's time limit in which runs may end by themselves."""
 
-_HEALTH = {
-    FlowState.BACKING_OFF: Health.DEGRADED,
-    FlowState.TRIPPED: Health.UNHEALTHY,
-}
-
 
 @final
 class Scheduler:
@@ -315,14 +310,13 @@ class Scheduler:
         return {flow_id: flow.status for flow_id, flow in self._flows.items()}
 
     def health(self) -> dict[str, HealthStatus]:
-        """Say how every flow is: degraded if it backs off, unhealthy if it tripped."""
-        return {
-            flow_id: HealthStatus(
-                _HEALTH.get(status.state, Health.HEALTHY),
-                "" if status.last_error is None else described(status.last_error),
-            )
-            for flow_id, status in self.statuses().items()
-        }
+        """Say how every flow is, and why.
+
+        Returns:
+            By flow id: unhealthy if it has tripped, degraded if its last finished or
+            failed run has failed, healthy otherwise.
+        """
+        return {flow_id: _health(each) for flow_id, each in self.statuses().items()}
 
     async def settled(self, flow_id: str) -> FlowStatus:
         """Wait until a flow is not running, and say where it stands.
@@ -389,3 +383,13 @@ class Scheduler:
     def _raise_crash(self) -> None:
         if self._crash is not None:
             raise self._crash
+
+
+def _health(status: FlowStatus) -> HealthStatus:
+    error = status.last_error
+    if error is None:
+        return HealthStatus(Health.HEALTHY)
+    tripped = status.state is FlowState.TRIPPED
+    return HealthStatus(
+        Health.UNHEALTHY if tripped else Health.DEGRADED, described(error)
+    )

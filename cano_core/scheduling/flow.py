@@ -86,7 +86,7 @@ class Flow:
         if self.plan.timing.at_once and not self._unfinished:
             self._want(now)
         if self._has_something_left:
-            self._take_turn()
+            self._take_turn(clock)
 
     def close(self) -> None:
         """Begin nothing more, and ask the present turn to stop."""
@@ -101,7 +101,7 @@ class Flow:
         Raises:
             FlowError: it runs already, is tripped, or the scheduler is not running.
         """
-        self._running_clock()
+        clock = self._running_clock()
         if self.task is not None:
             raise FlowError(
                 f"flow {self._id!r} is running already, and runs only once at a time; "
@@ -117,7 +117,7 @@ class Flow:
                 reason="tripped",
             )
         wanted = self._want(datetime.now(UTC))
-        self._take_turn()
+        self._take_turn(clock)
         return wanted
 
     def cancel(self, *, rollback: bool) -> bool:
@@ -142,7 +142,7 @@ class Flow:
         clock = self._running_clock()
         if self._record.reset() and self.task is None:
             if self._has_something_left:
-                self._take_turn()
+                self._take_turn(clock)
             else:
                 self._ask_for_next(clock)
 
@@ -154,7 +154,7 @@ class Flow:
             return
         if self._record.may_run(datetime.now(UTC), running=self.task is not None):
             self._want(moment)
-            self._take_turn()
+            self._take_turn(self._clock)
         elif self.task is None:
             # A clock that was set back; who counts from the end of runs asks again.
             self._ask_for_next(self._clock)
@@ -162,7 +162,7 @@ class Flow:
     def _retry(self, _moment: datetime) -> None:
         """The back-off of something that is left is over."""
         if self._clock is not None and self.task is None:
-            self._take_turn()
+            self._take_turn(self._clock)
 
     def _want(self, moment: datetime) -> str:
         if self._wanted is None:
@@ -177,9 +177,8 @@ class Flow:
     def _has_something_left(self) -> bool:
         return bool(self._unfinished) or self._wanted is not None
 
-    def _take_turn(self) -> None:
-        if self._clock is not None:
-            self._clock.forget(self._retry_name)
+    def _take_turn(self, clock: Clock) -> None:
+        clock.forget(self._retry_name)
         self._cancellation = Cancellation()
         self._record.state = FlowState.IDLE
         self._at_rest.clear()

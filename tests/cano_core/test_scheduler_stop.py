@@ -539,6 +539,23 @@ def test_a_run_whose_asyncio_task_is_cancelled_does_not_end_its_flow():
     asyncio.run(main())
 
 
+def test_an_asyncio_task_that_is_cancelled_before_its_first_step_ends_its_turn():
+    job = Job()
+
+    async def main() -> None:
+        async with Scheduler().manual("f", job.workflow, "Work") as scheduler:
+            dropped = scheduler.trigger("f")
+            (task,) = [t for t in asyncio.all_tasks() if "flow 'f'" in t.get_name()]
+            task.cancel()
+            assert (await scheduler.settled("f")).state is FlowState.IDLE
+
+            # What was accepted is still wanted: nobody has cancelled the flow.
+            assert scheduler.trigger("f") == dropped
+            assert (await scheduler.settled("f")).state is FlowState.COMPLETED
+
+    asyncio.run(main())
+
+
 def test_what_is_no_exception_ends_the_scheduler_and_is_raised():
     class Crash(BaseException):
         pass
