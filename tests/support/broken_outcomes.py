@@ -43,6 +43,12 @@ class FinishLeavesNothingForAMoment(PlainStore):
         await super().end(key, outcome)
 
 
+@breaks(Line.FINISH)
+class FinishTakesOneRowOnly(PlainStore):
+    def legal_end(self, key, rows):
+        return len(rows) < 2 and super().legal_end(key, rows)
+
+
 @breaks(Line.FINISH_RULE)
 class FinishTakesAnyRows(PlainStore):
     def legal_end(self, key, rows):
