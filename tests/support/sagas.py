@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from cano_core import RowKind, RunContext, TaskConfig, Workflow
@@ -19,10 +19,12 @@ class Journal:
         did: every step, in order: ``"A"`` is A's task, ``"undo A1"`` its compensation
             with the output of A's first visit.
         fails: what a step raises, the first one first; None lets it pass.
+        holds: what a step awaits after that.
     """
 
     def __init__(self, **fails: Sequence[BaseException | None]) -> None:
         self.did: list[str] = []
+        self.holds: dict[str, Callable[[], Awaitable[None]]] = {}
         self.fails: defaultdict[str, list[BaseException | None]] = defaultdict(list)
         for step, errors in fails.items():
             self.fails[step.replace("_", " ")] = list(errors)
@@ -34,6 +36,12 @@ class Journal:
         error = errors.pop(0) if errors else None
         if error is not None:
             raise error
+
+    async def passed(self, name: str) -> None:
+        """Note a step, and fail or wait if it has to."""
+        self.step(name)
+        if name in self.holds:
+            await self.holds[name]()
 
     @property
     def undone(self) -> list[str]:
@@ -66,15 +74,15 @@ def saga(
 
     def add(label: str, following: str) -> None:
         async def plain_task() -> str:
-            journal.step(label)
+            await journal.passed(label)
             return following
 
         async def task(run: RunContext) -> tuple[str, str]:
-            journal.step(label)
+            await journal.passed(label)
             return following, f"{label}{run.visit}"
 
         async def undo(output: str) -> None:
-            journal.step(f"undo {output}")
+            await journal.passed(f"undo {output}")
 
         if label in routers:
             workflow.register_router(label, plain_task, config=config)
