@@ -61,6 +61,8 @@ from .status import RunPhase, RunStatus
 from .tasks.batch import BatchTask, ItemDone, ItemFailed, ItemResult
 from .tasks.poll import Pending, PollTask, Ready
 from .tasks.stepped import Done, More, SteppedTask
+from .tasks.stream import Count, Every, StreamTask
+from .tasks.streaming import CloseReason, Stop
 from .tasks.timer import TimerTask
 from .workflow import Workflow
 
@@ -90,12 +92,15 @@ __all__ = [
     "CircuitBreaker",
     "CircuitOpenError",
     "CircuitState",
+    "CloseReason",
     "Codec",
     "CompensationFailedError",
     "ConfigurationError",
     "CorruptLogError",
+    "Count",
     "Done",
     "Event",
+    "Every",
     "Failure",
     "FlowError",
     "FlowState",
@@ -146,6 +151,8 @@ __all__ = [
     "SplitResult",
     "State",
     "SteppedTask",
+    "Stop",
+    "StreamTask",
     "TaskConfig",
     "TaskFailedError",
     "Tier",

@@ -25,6 +25,7 @@ from .registrations import (
 from .split import SplitState, branch_tasks
 from .states import State, label_of
 from .tasks.stepped import stepped
+from .tasks.stream import streaming
 from .wording import shown
 
 Task = TypeVar("Task")
@@ -198,6 +199,29 @@ class WorkflowDefinition:
         """
         model = stepped(task)
         config = config_for(task, config)
+        label = self._claim_label(state)
+        self._registrations.append(TaskState(state, label, task, config, model))
+        return self
+
+    def register_stream(
+        self, state: State, task: object, *, config: TaskConfig | None = None
+    ) -> Self:
+        """Give a state a task that works through a stream; see `StreamTask`.
+
+        Args:
+            state: an Enum member or a string.
+            task: a `StreamTask`, or any object with its methods.
+            config: how each item is processed; wins over the task's own ``config``;
+                by default once, without a limit.
+
+        Returns:
+            The workflow, for chaining.
+
+        Raises:
+            ConfigurationError: as `register`.
+        """
+        model = streaming(task)
+        config = config_for(task, config, TaskConfig.minimal())
         label = self._claim_label(state)
         self._registrations.append(TaskState(state, label, task, config, model))
         return self

@@ -154,7 +154,8 @@ class Interruption:
             blocks.remove(block)
             if not blocks:
                 self._disarm()
-            elif self.due:
+            elif self._called or self.due:
+                # The clock on the wall may have been set back since the call.
                 self._loop.call_soon(self._fire)
 
     def _fire(self) -> None:

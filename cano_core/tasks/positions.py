@@ -1,26 +1,73 @@
-"""Where a task that leaves cursors begins, or goes on."""
+"""Where a task that leaves cursors begins or goes on, and how it comes further."""
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, final
 
 from ..codec import Codec
 from ..context import RunContext
+from ..errors import ConfigurationError
+from ..progress import Cursor
+from ..results import encode_result
 from ..wording import described
-from .parts import halted
+from .parts import data_to_record, halted
 
 
-def position(context: RunContext) -> tuple[int, bytes | None]:
-    """Return how many cursors this part of the visit has had, and the last one."""
-    return context._visit.progress.cursors.get(context._part, (0, None))
+@final
+class Position:
+    """How far one part of a visit has come.
 
+    Args:
+        context: that of the attempt at the whole task, which is under no limits.
+        codec: writes and reads cursors.
 
-def is_alone(context: RunContext) -> bool:
-    """Tell whether only what ends the run, and undoes nothing, can stop the task.
-
-    For a model that is under no limits as a whole; see `Run.record`.
+    Attributes:
+        number: how many cursors there are so far.
+        payload: the last one, encoded; None before the first.
     """
-    return not context._part and context._run.interruption is None
+
+    __slots__ = ("_alone", "_codec", "_context", "number", "payload")
+
+    def __init__(self, context: RunContext, codec: Codec[Any]) -> None:
+        self._context = context
+        self._codec = codec
+        part, run = context._part, context._run
+        self.number = 0
+        self.payload: bytes | None = None
+        if part in context._visit.progress.cursors:
+            self.number, self.payload = context._visit.progress.cursors[part]
+        # In a branch, or where something may interrupt the run, more may follow a
+        # cancellation than the end of the run; see `Run.record`.
+        self._alone = not part and run.interruption is None
+
+    async def advance(self, cursor: object, left: RunContext, what: str) -> None:
+        """Record that a step is done.
+
+        Args:
+            cursor: what the next one is handed.
+            left: the context of the call that has done it.
+            what: that call, for messages.
+
+        Raises:
+            ConfigurationError: the cursor can't be recorded; the run stops.
+        """
+        context, run = self._context, self._context._run
+        try:
+            payload = encode_result(self._codec, cursor, f"the cursor of {what}")
+        except ConfigurationError as error:
+            # The step has happened: it is too late for another attempt.
+            raise halted(context, str(error)) from error
+        data = data_to_record(context, left, what)
+        row = Cursor(context._part, self.number + 1, payload, data)
+        await run.record(context._visit, row, what, here=self._alone)
+        self.number += 1
+        self.payload = payload
+        if data is not None:
+            run.snapshot = data
+        if run.log is None:
+            # As a store does, so that cancellation and timers get through.
+            await asyncio.sleep(0)
 
 
 def decode_cursor(

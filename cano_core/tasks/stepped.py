@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,16 +12,14 @@ from ..attempts import Attempts
 from ..binding import Scope, entry_point, task_name
 from ..codec import Codec
 from ..context import RunContext
-from ..errors import ConfigurationError
 from ..extension import TaskCall
 from ..graph import Kind
 from ..policy import TaskConfig
-from ..progress import Cursor, part_of
-from ..results import encode_result
+from ..progress import part_of
 from ..wording import shown
 from .declared import cursor_codec, held_by, plainly
-from .parts import data_to_record, halted
-from .positions import decode_cursor, is_alone, position
+from .parts import halted
+from .positions import Position, decode_cursor
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -153,32 +150,23 @@ class _Stepping:
     async def to_the_end(self, context: RunContext) -> object:
         """Make every step that is left; return what `Done` holds."""
         run, visit, part = context._run, context._visit, context._part
-        number, payload = position(context)
-        alone = is_alone(context)
+        position = Position(context, self._codec)
         while True:
             mine, answer = await self._attempts.made(
-                run, visit, payload, part=part_of(part, number)
+                run, visit, position.payload, part=part_of(part, position.number)
             )
-            if isinstance(answer, Done):
+            if isinstance(answer, More):
+                await position.advance(answer.cursor, mine, self._what)
+            elif isinstance(answer, Done):
                 # What the last step made of the run's data is what the task leaves.
                 context._data = mine._data
                 return answer.state
-            if not isinstance(answer, More):
+            else:
                 raise halted(
                     context,
                     f"{self._what} returned {shown(answer)}, neither More(cursor) nor "
                     "Done(state)",
                 )
-            number += 1
-            payload = self._encoded(context, answer.cursor)
-            data = data_to_record(context, mine, self._what)
-            cursor = Cursor(part, number, payload, data)
-            await run.record(visit, cursor, self._what, here=alone)
-            if data is not None:
-                run.snapshot = data
-            if run.log is None:
-                # As a store does, so that cancellation and timers get through.
-                await asyncio.sleep(0)
 
     def _handing(self, step: TaskCall) -> TaskCall:
         """Let every attempt have the cursor afresh, as a resumed run would read it."""
@@ -189,10 +177,3 @@ class _Stepping:
             )
 
         return call
-
-    def _encoded(self, context: RunContext, cursor: object) -> bytes:
-        try:
-            return encode_result(self._codec, cursor, f"the cursor of {self._what}")
-        except ConfigurationError as error:
-            # The step has happened: it is too late for another attempt.
-            raise halted(context, str(error)) from error
