@@ -87,11 +87,7 @@ class Split:
             # The first ones in the log, so that a resumed run counts the same ones.
             counted = list(succeeded)[: strategy.needed(len(self.branches))]
             succeeded = {index: succeeded[index] for index in counted}
-        errors = {
-            index: described(error)
-            for index, error in branches.errors.items()
-            if index not in succeeded
-        }
+        errors = {index: described(error) for index, error in branches.errors.items()}
         return msgspec.msgpack.encode((self.label, succeeded, errors))
 
 

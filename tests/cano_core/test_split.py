@@ -92,6 +92,10 @@ async def a_set() -> set[int]:
     return {1, 2}
 
 
+async def a_number() -> Literal[1, 2]:
+    return 2
+
+
 async def a_colour() -> Literal[Colour.BLUE]:
     return Colour.BLUE
 
@@ -111,7 +115,8 @@ class Poll(PollTask):
 
 
 def test_values_are_what_the_branches_declare() -> None:
-    tasks = [a_parcel, a_set, a_colour, in_a_thread, AnObject(), Poll(), giving(None)]
+    objects = [AnObject(), Poll()]
+    tasks = [a_parcel, a_set, a_colour, in_a_thread, *objects, giving(None), a_number]
     expected = (
         Parcel(5),
         {1, 2},
@@ -120,6 +125,7 @@ def test_values_are_what_the_branches_declare() -> None:
         b"bytes",
         Parcel(7),
         None,
+        2,
     )
     assert Fan(tasks).run().values == expected
 

@@ -263,6 +263,37 @@ def test_cancelling_the_run_cancels_and_awaits_every_branch() -> None:
     assert again.run().values == (0, 0, 1)
 
 
+def test_cancelling_while_losers_are_awaited_stops_the_run() -> None:
+    """The join is decided, but the run does not go on from there."""
+    begun, let_go = asyncio.Event(), asyncio.Event()
+
+    async def loser() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            begun.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await let_go.wait()
+
+    async def winner() -> int:
+        await asyncio.sleep(0)
+        return 1
+
+    store = MemoryCheckpointStore()
+    fan = Fan([loser, winner], ANY, checkpoint_store=store)
+
+    async def main() -> None:
+        run = asyncio.create_task(fan.live())
+        await begun.wait()
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    asyncio.run(main())
+    assert fan.results == []
+    assert fan.run().values == (1,)
+
+
 @pytest.mark.parametrize("how", ["timeout", "cancellation"])
 def test_what_stops_a_run_from_outside_stops_its_branches(how: str) -> None:
     observer = RecordingObserver()
@@ -350,6 +381,18 @@ def test_a_loser_fails_for_observers_because_it_was_cancelled() -> None:
     assert failure.arguments[1] == "waiting[0]"
     assert type(failure.arguments[2]) is BranchCancelledError
     assert "the join was decided without it" in str(failure.arguments[2])
+
+
+def test_of_a_branch_that_has_not_begun_nothing_is_told() -> None:
+    """It waits for the bulkhead when the join is decided."""
+    observer = RecordingObserver()
+
+    async def branch() -> int:
+        await asyncio.sleep(0)
+        return 1
+
+    living(Fan([branch] * 3, ANY, bulkhead=1, observers=[observer]))
+    assert {name for _, name in told(observer)} == {"split", "branch[0]", "take"}
 
 
 @pytest.mark.parametrize(
