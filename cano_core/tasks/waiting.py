@@ -112,6 +112,8 @@ class Limit:
 
     def __init__(self, seconds: float | None, began: float) -> None:
         self._seconds = seconds
+        # A clock that was set back since gives no more time than there was.
+        began = min(began, time.time())
         at = math.inf if seconds is None else began + seconds
         self.alarm = Alarm(at, relative=True)
 

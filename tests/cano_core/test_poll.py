@@ -452,6 +452,20 @@ def test_a_clock_that_is_set_back_does_not_make_a_poll_oversleep(
     assert virtual.now == pytest.approx(200)
 
 
+def test_a_clock_that_is_set_back_between_two_lives_gives_no_more_time(
+    clock: VirtualTime,
+) -> None:
+    store = MemoryCheckpointStore()
+    config = TaskConfig(retry=Retry.none(), attempt_timeout=60)
+    with pytest.raises(Crash):
+        live(clock, Answers(Pending(0), Crash()), store, config=config)
+
+    clock.now = 100
+    with pytest.raises(TaskFailedError, match="attempt_timeout"):
+        live(clock, Answers(*[Pending(7)] * 99), store, config=config)
+    assert clock.now == pytest.approx(160)
+
+
 def test_a_crash_at_any_row_of_a_poll_loses_nothing(clock: VirtualTime) -> None:
     """Each life goes on in its waiting, and asks the world, which has moved on."""
     asked: list[float] = []
