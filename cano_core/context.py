@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, final, overload
 
 from .errors import ConfigurationError
 from .progress import JOINED, Memo, memo_key
+from .recording import unrecordable
 from .results import codec_of, encode_result
 from .states import State, text_problem
 
@@ -170,6 +171,9 @@ class RunContext:
         memos = visit.progress.memos
         recorded = memos.get(key)
         if recorded is None:
+            if visit.entry is None and run.log is not None and run.halt is None:
+                # Before the call, and whatever the task makes of this exception.
+                run.halt = unrecordable(run, visit, f"run.once({name!r})")
             if run.halt is not None:
                 raise run.halt
             result = function(*args, **kwargs)

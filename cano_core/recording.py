@@ -111,14 +111,18 @@ class Recorder:
             )
             return True
         if visit.entry is None:
-            run.halt = ConfigurationError(
-                f"{entry.what} in state {visit.handler.label!r} of {run.described} "
-                "can't be recorded: a router leaves no row; register it with "
-                "register()"
-            )
+            run.halt = unrecordable(run, visit, entry.what)
             entry.refuse(run.halt)
             return True
         return False
+
+
+def unrecordable(run: Run, visit: Visit, what: str) -> ConfigurationError:
+    """Return what a run stops with when a visit has no row to record things for."""
+    return ConfigurationError(
+        f"{what} in state {visit.handler.label!r} of {run.described} can't be "
+        "recorded: a router leaves no row; register it with register()"
+    )
 
 
 @final

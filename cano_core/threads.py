@@ -27,8 +27,15 @@ def in_thread(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
     end, so that no second attempt, and no later state, ever runs beside it.
     """
 
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except StopIteration as error:
+            # No future takes it: its waiter would never be told.
+            raise RuntimeError("the function raised StopIteration") from error
+
     async def call(*args: Any, **kwargs: Any) -> Any:
-        result = await to_its_end(asyncio.to_thread(function, *args, **kwargs))
+        result = await to_its_end(asyncio.to_thread(called, *args, **kwargs))
         # A lambda, or a decorated function, may give a coroutine all the same.
         return await result if inspect.isawaitable(result) else result
 
