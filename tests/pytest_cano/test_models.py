@@ -1,15 +1,18 @@
 """Tasks that are made of several calls: steps, polls, timers and batches."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from cano_core import (
     BatchTask,
+    Count,
     Done,
     More,
     Pending,
     PollTask,
     Ready,
     RunContext,
+    StreamTask,
     TimerTask,
     Workflow,
 )
@@ -235,3 +238,47 @@ def test_steps_that_see_something_else_after_a_crash_are_found(tmp_path):
 
     assert found["Work@cursor:1"] == "DIVERGED"
     assert "Work@start" not in found
+
+
+class Feed(StreamTask):
+    """Sends on what comes in, two at a time."""
+
+    window = Count(2)
+
+    def __init__(self, world: WorldView, *, keyed: bool = True) -> None:
+        self.world = world
+        self.keyed = keyed
+
+    async def open(self, cursor: int | None) -> AsyncIterator[tuple[int, str]]:
+        for number, item in enumerate("abcde", start=1):
+            if number > (cursor or 0):
+                yield number, item
+
+    async def process_item(self, item: str) -> str:
+        return item.upper()
+
+    async def flush_window(self, results: list[str], run: RunContext) -> None:
+        key = run.idempotency_key if self.keyed else None
+        self.world.ledger.effect("send", results, key=key)
+
+    async def on_close(self, reason: object) -> str:
+        return "Done"
+
+
+WINDOWS = [
+    *("Work@effect:1", "Work@cursor:1", "Work@effect:2", "Work@cursor:2"),
+    *("Work@effect:3", "Work@cursor:3"),
+]
+
+
+def test_a_stream_is_crashed_between_its_windows(tmp_path):
+    search = Search(only(Feed), tmp_path)
+
+    assert search.points[2:-2] == WINDOWS
+    assert search.failures() == {}
+
+
+def test_a_window_that_can_not_be_flushed_again_is_found(tmp_path):
+    search = Search(only(lambda world: Feed(world, keyed=False)), tmp_path)
+
+    assert search.failures() == dict.fromkeys(WINDOWS[::2], "DUPLICATED")
