@@ -2,16 +2,12 @@
 
 import asyncio
 import contextlib
-import contextvars
-import gc
 import threading
-from collections import Counter
 from typing import Any
 
 import pytest
 
 from cano_core import (
-    BranchCancelledError,
     Cancellation,
     CheckpointStoreError,
     JoinStrategy,
@@ -26,47 +22,22 @@ from cano_core import (
     TaskFailedError,
     WorkflowTimeoutError,
 )
-from fan import Fan, Waiting, failing, giving, parts_in, rows_of
+from fan import (
+    Crash,
+    Fan,
+    Waiting,
+    assert_balanced,
+    failing,
+    giving,
+    living,
+    once,
+    parts_in,
+    rows_of,
+)
 from scripted_store import ScriptedStore, raising
 from virtual_time import VirtualTime
 
 ANY = JoinStrategy.ANY
-
-
-class Crash(BaseException):
-    """The end of a process, as far as it can be had in one."""
-
-
-def once(waiting: Waiting, outcome: Any) -> Any:
-    """A branch that returns, or raises, once another one waits."""
-
-    async def follow() -> Any:
-        await waiting.started.wait()
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
-
-    return follow
-
-
-def living(fan: Fan) -> Any:
-    """Live; then see that no asyncio task is left, and none complains."""
-    found: list[Any] = []
-
-    async def main() -> Any:
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda _, context: found.append(context))
-        try:
-            return await fan.live()
-        finally:
-            assert asyncio.all_tasks() == {asyncio.current_task()}
-            gc.collect()
-
-    try:
-        return asyncio.run(main())
-    finally:
-        # Such as an exception that nobody has retrieved.
-        assert found == []
 
 
 # Losers
@@ -321,124 +292,3 @@ def test_what_stops_a_run_from_outside_stops_its_branches(how: str) -> None:
     asyncio.run(main())
     assert branch.ended == ["late", "late"]
     assert_balanced(observer)
-
-
-# What observers are told
-
-
-def assert_balanced(observer: RecordingObserver) -> None:
-    started = Counter[str]()
-    for event in observer.events:
-        if event.hook == "on_task_start":
-            started[event.arguments[1]] += 1
-        elif event.hook in ("on_task_success", "on_task_failure"):
-            started[event.arguments[1]] -= 1
-    assert set(started.values()) == {0}
-
-
-def told(observer: RecordingObserver) -> list[tuple[str, Any]]:
-    return [
-        (event.hook.removeprefix("on_"), event.arguments[1])
-        for event in observer.events
-        if event.hook.startswith(("on_task", "on_retry"))
-    ]
-
-
-def test_every_branch_is_told_of_under_its_index() -> None:
-    observer = RecordingObserver()
-    tries = iter([ValueError("once"), None])
-
-    async def flaky() -> int:
-        error = next(tries)
-        if error is not None:
-            raise error
-        return 1
-
-    fan = Fan(
-        [flaky, giving(2)],
-        observers=[observer],
-        bulkhead=1,
-        config=TaskConfig(retry=Retry.fixed(1, 0)),
-    )
-    living(fan)
-    assert told(observer)[:-2] == [
-        ("task_start", "split"),
-        ("task_start", "flaky[0]"),
-        ("retry", "flaky[0]"),
-        ("task_success", "flaky[0]"),
-        ("task_start", "give[1]"),
-        ("task_success", "give[1]"),
-        ("task_success", "split"),
-    ]
-
-
-def test_a_loser_fails_for_observers_because_it_was_cancelled() -> None:
-    observer = RecordingObserver()
-    loser = Waiting()
-    living(Fan([loser, once(loser, 1)], ANY, observers=[observer]))
-    assert_balanced(observer)
-    (failure,) = [e for e in observer.events if e.hook == "on_task_failure"]
-    assert failure.arguments[1] == "waiting[0]"
-    assert type(failure.arguments[2]) is BranchCancelledError
-    assert "the join was decided without it" in str(failure.arguments[2])
-
-
-def test_of_a_branch_that_has_not_begun_nothing_is_told() -> None:
-    """It waits for the bulkhead when the join is decided."""
-    observer = RecordingObserver()
-
-    async def branch() -> int:
-        await asyncio.sleep(0)
-        return 1
-
-    living(Fan([branch] * 3, ANY, bulkhead=1, observers=[observer]))
-    assert {name for _, name in told(observer)} == {"split", "branch[0]", "take"}
-
-
-@pytest.mark.parametrize(
-    "error", [ValueError("no"), Crash(), RunConflictError("r", 1), OSError("full")]
-)
-def test_starts_and_ends_of_branches_balance_whatever_happens(
-    error: BaseException,
-) -> None:
-    observer = RecordingObserver()
-    other = Waiting()
-    fan = Fan([other, once(other, error)], observers=[observer])
-    with pytest.raises((TaskFailedError, Crash)):
-        living(fan)
-    branches = [each for each in told(observer) if "[" in each[1]]
-    assert len(branches) == 4
-    assert [name for _, name in branches[2:]].count("waiting[0]") == 1
-
-
-# Its surroundings
-
-
-def test_branches_inherit_the_context_variables_of_the_run() -> None:
-    variable = contextvars.ContextVar("variable", default="nobody")
-
-    async def branch() -> str:
-        found = variable.get()
-        variable.set("a branch")
-        return found
-
-    fan = Fan([branch, branch])
-
-    async def main() -> Any:
-        variable.set("the caller")
-        return await fan.live()
-
-    assert asyncio.run(main()).values == ("the caller", "the caller")
-
-
-def test_a_split_works_with_eager_tasks() -> None:
-    factory = getattr(asyncio, "eager_task_factory", None)
-    if factory is None:
-        pytest.skip("Python 3.12 has them first")
-    fan = Fan([giving(1), giving(2), failing(Crash())], ANY)
-
-    async def main() -> Any:
-        asyncio.get_running_loop().set_task_factory(factory)
-        return await fan.live()
-
-    assert asyncio.run(main()).values == (1,)

@@ -15,7 +15,6 @@ from cano_core import (
     BatchTask,
     CheckpointRow,
     CheckpointStoreError,
-    ConfigurationError,
     Done,
     ItemResult,
     JoinConfig,
@@ -28,19 +27,13 @@ from cano_core import (
     SplitResult,
     SQLiteCheckpointStore,
     SteppedTask,
-    TaskConfig,
     TaskFailedError,
     Workflow,
 )
-from cano_core.progress import Memo
-from fan import Fan, failing, giving, parts_in, rows_of
+from fan import Crash, Fan, failing, giving, parts_in
 from scripted_store import Script, ScriptedStore, ThreeMethodStore, nothing
 
 ANY = JoinStrategy.ANY
-
-
-class Crash(BaseException):
-    """The end of a process, as far as it can be had in one."""
 
 
 @dataclass
@@ -282,117 +275,6 @@ def test_each_visit_of_a_split_has_branches_of_its_own() -> None:
     )
     asyncio.run(workflow.orchestrate("Fan", workflow_id="r"))
     assert visits == [("r/Fan/1/0",), ("r/Fan/2/0",)]
-
-
-# The SplitResult is in the log
-
-
-@dataclass
-class Parcel:
-    grams: int
-
-
-async def a_parcel() -> Parcel:
-    return Parcel(3)
-
-
-def joining(store: Any, tasks: list[Any], task: Any, *, router: bool = False) -> Any:
-    workflow = Workflow(checkpoint_store=store)
-    workflow.register_split(
-        "Fan", tasks, JoinConfig(ANY, "Join"), config=TaskConfig.minimal()
-    )
-    register = workflow.register_router if router else workflow.register
-    register("Join", task, config=TaskConfig.minimal())
-    return workflow.add_exit_state("Done")
-
-
-@pytest.mark.parametrize("router", [False, True])
-def test_a_crash_in_the_join_state_keeps_its_split_result(router: bool) -> None:
-    store = MemoryCheckpointStore()
-    crashes = iter([Crash, Crash])
-    seen = []
-
-    async def take(result: SplitResult) -> str:
-        seen.append(result)
-        for crash in crashes:
-            raise crash
-        return "Done"
-
-    tasks = [failing(ValueError("no")), a_parcel]
-    for _ in range(3):
-        workflow = joining(store, tasks, take, router=router)
-        with contextlib.suppress(Crash):
-            asyncio.run(workflow.start_or_resume("Fan", workflow_id="r"))
-        tasks = [failing(Crash()), never_a_parcel]
-    errors = {} if router else {0: "ValueError: no"}
-    first = SplitResult((Parcel(3),), {0: "ValueError: no"}, (), (1,))
-    # A router has no row that could keep the errors; its values come from the split's.
-    later = SplitResult((Parcel(3),), errors, (0,) if router else (), (1,))
-    assert seen == [first, later, later]
-
-
-async def never_a_parcel() -> Parcel:
-    raise Crash
-
-
-def test_the_result_becomes_durable_together_with_the_join_states_entry() -> None:
-    store = ScriptedStore()
-    appended: list[list[RowKind]] = []
-    inner_append = store.inner.append
-
-    async def append(workflow_id: str, *rows: Any) -> None:
-        appended.append([row.kind for row in rows])
-        await inner_append(workflow_id, *rows)
-
-    store.inner.append = append  # type: ignore[method-assign]
-    Fan([giving(1), giving(2)], checkpoint_store=store).run()
-    assert appended == [
-        [RowKind.STATE_ENTRY],
-        [RowKind.BRANCH, RowKind.BRANCH],
-        [RowKind.STATE_ENTRY, RowKind.MEMO],
-    ]
-
-
-def test_a_join_state_that_does_not_take_it_has_no_memo() -> None:
-    store = ScriptedStore()
-
-    async def crash() -> str:
-        raise Crash
-
-    workflow = joining(store, [giving(1)], crash)
-    with pytest.raises(Crash):
-        asyncio.run(workflow.orchestrate("Fan", workflow_id="r"))
-    kinds = [row.kind for row in rows_of(store.inner)]
-    assert kinds == [RowKind.STATE_ENTRY, RowKind.BRANCH, RowKind.STATE_ENTRY]
-
-
-@pytest.mark.parametrize("change", ["other type", "fewer", "no split"])
-def test_a_split_that_has_changed_meanwhile_is_a_clear_error(change: str) -> None:
-    store = MemoryCheckpointStore()
-
-    async def take(result: SplitResult) -> str:
-        raise Crash
-
-    workflow = joining(store, [failing(ValueError()), a_parcel], take)
-    with pytest.raises(Crash):
-        asyncio.run(workflow.orchestrate("Fan", workflow_id="r"))
-    assert any(
-        row.kind is RowKind.MEMO and Memo.decode(row.payload).key == "\x1fjoined"
-        for row in rows_of(store)
-    )
-
-    async def a_number() -> int:
-        return 1
-
-    if change == "no split":
-        workflow = Workflow(checkpoint_store=store).register("Fan", a_number)
-        workflow.register("Join", take).add_exit_state("Done")
-    else:
-        tasks = [a_number, a_number] if change == "other type" else [a_number]
-        workflow = joining(store, tasks, take)
-    with pytest.raises(TaskFailedError, match="split 'Fan', which") as caught:
-        asyncio.run(workflow.resume_from("r"))
-    assert type(caught.value.__cause__) is ConfigurationError
 
 
 # Models inside

@@ -1,6 +1,8 @@
 """Fan > Join > Done: a split, and a state that keeps what came of it."""
 
 import asyncio
+import gc
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,12 +10,19 @@ from cano_core import (
     CheckpointRow,
     JoinConfig,
     JoinStrategy,
+    RecordingObserver,
     RowKind,
     SplitResult,
     TaskConfig,
+    TaskFailedError,
     Workflow,
 )
 from cano_core.progress import Branch
+from virtual_time import VirtualTime
+
+
+class Crash(BaseException):
+    """The end of a process, as far as it can be had in one."""
 
 
 class Fan:
@@ -113,4 +122,80 @@ def parts_in(store: Any) -> list[str]:
         Branch.decode(row.payload).part
         for row in rows_of(store)
         if row.kind is RowKind.BRANCH
+    ]
+
+
+def after(seconds: float, outcome: Any) -> Any:
+    """A branch that returns, or raises, after a while."""
+
+    async def wait() -> Any:
+        await asyncio.sleep(seconds)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    return wait
+
+
+def timed(fan: Fan) -> tuple[float, Any]:
+    """Return when a split ended, and with what."""
+    time = VirtualTime()
+
+    async def live() -> Any:
+        try:
+            return await fan.live()
+        except TaskFailedError as error:
+            return error
+
+    outcome = time.run(live)
+    return round(time.now, 6), outcome
+
+
+def once(waiting: Waiting, outcome: Any) -> Any:
+    """A branch that returns, or raises, once another one waits."""
+
+    async def follow() -> Any:
+        await waiting.started.wait()
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    return follow
+
+
+def living(fan: Fan) -> Any:
+    """Live; then see that no asyncio task is left, and none complains."""
+    found: list[Any] = []
+
+    async def main() -> Any:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: found.append(context))
+        try:
+            return await fan.live()
+        finally:
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+            gc.collect()
+
+    try:
+        return asyncio.run(main())
+    finally:
+        # Such as an exception that nobody has retrieved.
+        assert found == []
+
+
+def assert_balanced(observer: RecordingObserver) -> None:
+    started = Counter[str]()
+    for event in observer.events:
+        if event.hook == "on_task_start":
+            started[event.arguments[1]] += 1
+        elif event.hook in ("on_task_success", "on_task_failure"):
+            started[event.arguments[1]] -= 1
+    assert set(started.values()) == {0}
+
+
+def told(observer: RecordingObserver) -> list[tuple[str, Any]]:
+    return [
+        (event.hook.removeprefix("on_"), event.arguments[1])
+        for event in observer.events
+        if event.hook.startswith(("on_task", "on_retry"))
     ]
