@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -163,6 +162,26 @@ def test_between_two_states_the_next_one_is_not_begun(undo: bool) -> None:
 
 
 @BOTH
+def test_while_the_row_of_a_state_is_written_its_task_is_stopped_at_once(
+    undo: bool,
+) -> None:
+    """The row is there; the task gets as far as its first await."""
+    cancel = Cancellation()
+
+    def script(operation: str, number: int) -> None:
+        if operation == "append" and number == 3:
+            cancel.cancel(rollback=undo)
+
+    held, journal = Held(), Journal()
+    journal.holds["C"] = held
+    store = ScriptedStore(before=script)
+    with pytest.raises(RunCancelledError) as caught:
+        start(saga(journal, store), cancel=cancel)
+    assert (caught.value.state, held.stopped) == ("C", True)
+    assert written(store.inner)[4:] == ([] if undo else ["C"])
+
+
+@BOTH
 def test_c15_a_router_is_stopped(undo: bool) -> None:
     held, store, journal = Held(), MemoryCheckpointStore(), Journal()
     journal.holds["R"] = held
@@ -192,6 +211,15 @@ def test_c12_a_rollback_is_finished_under_a_cancellation(undo: bool) -> None:
     assert journal.undone == ["B1", "A1"]
     status = asyncio.run(saga(journal, store).status("r"))
     assert status.phase is RunPhase.ROLLED_BACK
+
+
+def test_a_compensation_is_tried_again_under_a_cancellation_too() -> None:
+    held, journal = Held(), Journal(undo_B=[OSError("busy")] * 2)
+    journal.holds["C"] = held
+    config = TaskConfig(retry=Retry.fixed(2, 0))
+    error = cancelled(held, saga(journal, config=config), stop(True))
+    assert type(error) is RunCancelledError
+    assert journal.undone == ["B1", "B1", "B1", "A1"]
 
 
 @BOTH
@@ -267,8 +295,9 @@ def test_it_may_come_from_another_thread() -> None:
     held, journal = Held(), Journal()
     journal.holds["C"] = held
 
-    def by(cancel: Cancellation) -> Awaitable[None]:
-        return asyncio.to_thread(cancel.cancel, rollback=True)
+    def by(cancel: Cancellation) -> None:
+        # Nothing else wakes the event loop: the thread begins while that sleeps.
+        threading.Timer(0.01, cancel.cancel, kwargs={"rollback": True}).start()
 
     error = cancelled(held, saga(journal), by)
     assert type(error) is RunCancelledError

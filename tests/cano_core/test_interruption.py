@@ -4,6 +4,7 @@ For whoever builds a processing model: `Interruption.calling`.
 """
 
 import asyncio
+import contextlib
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -83,6 +84,8 @@ def test_a_part_that_is_opened_too_late_is_told_at_once() -> None:
 
     async def task(run: RunContext) -> str:
         cancel.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(5)
         stopping = asyncio.Event()
         with calling(run, stopping.set):
             await asyncio.wait_for(stopping.wait(), 5)

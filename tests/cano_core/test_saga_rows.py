@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cano_core import (
+    Cancellation,
     CheckpointRow,
     CheckpointStoreError,
     CompensationFailedError,
@@ -17,6 +18,7 @@ from cano_core import (
     Retry,
     RolledBackError,
     RowKind,
+    RunCancelledError,
     RunConflictError,
     RunContext,
     RunPhase,
@@ -224,6 +226,84 @@ def test_h12_an_unknown_next_state_leaves_no_row_and_undoes_nothing() -> None:
     with pytest.raises(ConfigurationError, match="returned 'Nowhere'"):
         start(workflow, "L")
     assert written(store) == ["L"]
+
+
+# Calls that nobody awaited
+
+
+class Late:
+    """A recorded call that a task starts, and that returns when it is let."""
+
+    def __init__(self) -> None:
+        self.returns = asyncio.Event()
+        self.call: asyncio.Task[str] | None = None
+
+    async def begin(self, run: RunContext) -> None:
+        self.call = asyncio.create_task(run.once("late", self.late))
+        await asyncio.sleep(0)
+
+    async def late(self) -> str:
+        await self.returns.wait()
+        return "late"
+
+    async def over(self) -> BaseException | None:
+        """Let it return, and wait until that is recorded, or refused."""
+        self.returns.set()
+        if self.call is None:
+            raise RuntimeError("it has not begun")
+        await asyncio.wait([self.call])
+        return self.call.exception()
+
+
+def test_a_call_is_not_recorded_after_the_completion_of_its_visit() -> None:
+    """It comes back while the completion is written: that log could not be read."""
+    late, journal, cancel = Late(), Journal(), Cancellation()
+
+    async def script(operation: str, number: int) -> None:
+        if (operation, number) == ("append", 2):
+            late.returns.set()
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    store = ScriptedStore(before=script)
+
+    async def task(run: RunContext) -> tuple[str, int]:
+        await late.begin(run)
+        cancel.cancel()
+        return "A", 1
+
+    async def main() -> BaseException | None:
+        workflow = saga(journal, store, states="A")
+        workflow.register_with_compensation("X", task, compensate=print)
+        with pytest.raises(RunCancelledError):
+            await workflow.orchestrate("X", workflow_id="r", cancel=cancel)
+        return await late.over()
+
+    error = asyncio.run(main())
+    assert isinstance(error, ConfigurationError)
+    assert "came back after the run had left it" in str(error)
+    assert written(store.inner) == ["X", "X done"]
+
+
+def test_a_call_is_not_recorded_in_the_rollback_of_its_visit() -> None:
+    late, store = Late(), MemoryCheckpointStore()
+    refused = []
+
+    async def fail(run: RunContext) -> str:
+        await late.begin(run)
+        raise ValueError("no")
+
+    async def undo(output: str) -> None:
+        refused.append(await late.over())
+        raise KeyboardInterrupt
+
+    workflow = Workflow(checkpoint_store=store).add_exit_state("Done")
+    workflow.register("B", fail, config=ONCE)
+    workflow.register_with_compensation("A", lambda: ("B", "x"), compensate=undo)
+    with pytest.raises(KeyboardInterrupt):
+        start(workflow)
+    assert isinstance(refused[0], ConfigurationError)
+    assert written(store) == ["A", "A done", "B", "B failed"]
 
 
 # An output that can't be written

@@ -378,6 +378,26 @@ def test_a_clock_that_is_set_back_gives_a_run_more_time_not_less(
     assert start(saga(journal, total_timeout=10)) == "Done"
 
 
+def test_a_machine_that_slept_finds_out_that_the_time_is_over(
+    wall: Wall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The timers of an event loop stand still meanwhile; the clock is looked at."""
+    monkeypatch.setattr(interruption, "LONGEST_TIMER", 0.001)
+    journal = Journal()
+
+    async def suspended() -> None:
+        wall.now += 3600
+        await asyncio.wait_for(asyncio.Event().wait(), 5)
+
+    async def later() -> None:
+        await asyncio.sleep(0)  # the timer is armed
+        await suspended()
+
+    journal.holds["C"] = later
+    with pytest.raises(WorkflowTimeoutError):
+        start(saga(journal, total_timeout=600))
+
+
 # What is a limit
 
 
@@ -405,6 +425,8 @@ def test_nothing_is_left_behind_in_the_event_loop(
     async def main() -> list[Callable[..., object]]:
         workflow = saga(Journal(), total_timeout=60, config=ONCE)
         await workflow.orchestrate("A", workflow_id="r")
+        for _ in range(3):
+            await asyncio.sleep(0)
         loop: Any = asyncio.get_running_loop()
         with contextlib.suppress(AttributeError):
             return [each for each in loop._scheduled if not each.cancelled()]
