@@ -142,9 +142,5 @@ class _Entry:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def refuse(self, error: BaseException) -> None:
-        if self.done.done():
-            return
-        if isinstance(error, asyncio.CancelledError):
-            self.done.cancel()
-        else:
+        if not self.done.done():
             self.done.set_exception(error)
