@@ -20,6 +20,8 @@ from cano_core import (
     ItemDone,
     ItemFailed,
     ItemResult,
+    JoinConfig,
+    JoinStrategy,
     LoggingObserver,
     MemoryCheckpointStore,
     Outcome,
@@ -31,6 +33,7 @@ from cano_core import (
     Retry,
     RunContext,
     RunStatus,
+    SplitResult,
     SQLiteCheckpointStore,
     State,
     TaskConfig,
@@ -175,6 +178,13 @@ class Plugin:
         return Wrapper()
 
 
+async def total(result: SplitResult) -> Literal[Step.DONE]:
+    assert_type(result.succeeded, tuple[int, ...])
+    assert_type(result.errors[0], str)
+    return Step.DONE
+
+
+join = JoinConfig(JoinStrategy.quorum(2), "Total", timeout=5.0, bulkhead=2)
 own: CheckpointStore = OwnStore()
 memory: RemembersOutcomes = MemoryCheckpointStore()
 disk: RemembersOutcomes = SQLiteCheckpointStore("orders.db")
@@ -197,6 +207,8 @@ async def main() -> None:
         .register("Job", Job())
         .register("Night", Night())
         .register("Charges", Charges())
+        .register_split("Fan", [start, Process()], join, config=TaskConfig.minimal())
+        .register("Total", total)
         .add_exit_states(Step.DONE)
     )
 
