@@ -155,6 +155,7 @@ class Launcher:
             rows,
             states=self.definition.by_label.keys(),
             exits=self.definition.graph.exits,
+            tail=log.loads_tail,
         )
         self._check_data(workflow_id, position)
         log.next_sequence = position.rows

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeAlias, TypeVar, final
 
 from .checkpoints.row import CheckpointRow, Outcome, RowKind
-from .checkpoints.store import CheckpointStore, remembers_outcomes
+from .checkpoints.store import CheckpointStore, reads_tail, remembers_outcomes
 from .deadline import Deadline
 from .errors import CheckpointStoreError, ConfigurationError, RunConflictError
 from .wording import described
@@ -79,17 +79,26 @@ class RunLog:
         self.next_sequence = 0
 
     @property
+    def loads_tail(self) -> bool:
+        """Whether `load` leaves out cursors that later ones make superfluous."""
+        return reads_tail(self._store)
+
+    @property
     def end(self) -> int:
         """The sequence of the next row, those that are held or being written aside."""
         return self.next_sequence + self._under_way + len(self._held)
 
     async def load(self) -> list[CheckpointRow]:
-        """Read the whole log, ascending."""
-        rows = await self._alone("load_run", self._store.load_run)
+        """Read what a resumed run needs of the log, ascending."""
+        if reads_tail(self._store):
+            what, read = "load_tail", self._store.load_tail
+        else:
+            what, read = "load_run", self._store.load_run
+        rows = await self._alone(what, read)
         try:
             return sorted(rows, key=lambda row: row.sequence)
         except (AttributeError, TypeError) as error:
-            raise self._failed("load_run", described(error)) from error
+            raise self._failed(what, described(error)) from error
 
     async def outcome(self) -> Outcome | None:
         """Read the outcome; None if there is none, or the store remembers none."""

@@ -150,8 +150,13 @@ class Cursor:
     data: bytes | None = None
 
     def owner(self, task: str) -> str:
-        """Return the row's task: the part too, so that a store can tell them apart."""
-        return f"{task}[{self.part}]" if self.part else task
+        """Return the row's task, with the part, and whether it has data.
+
+        So a store can tell which cursors a later one makes superfluous: those with
+        the same. The last one with data stays needed when others have followed.
+        """
+        owner = f"{task}[{self.part}]" if self.part else task
+        return owner if self.data is None else f"{owner}+data"
 
     def encode(self) -> bytes:
         """Return the row's payload."""
@@ -172,16 +177,21 @@ class Cursor:
 
     def apply(self, progress: Progress) -> None:
         """Take a visit's progress further."""
-        # The memos of the step that it concludes are never asked for again.
-        done = part_of(self.part, self.number - 1)
         if progress.memos:
-            for key in [
-                key
-                for key in progress.memos
-                if BETWEEN in key and key.startswith((done + BETWEEN, done + "/"))
-            ]:
-                del progress.memos[key]
+            self._forget_steps(progress.memos)
         progress.cursors[self.part] = (self.number, self.payload)
+
+    def _forget_steps(self, memos: dict[str, bytes]) -> None:
+        """Drop the memos of the steps that it concludes; nobody asks for them again.
+
+        Not only those of the last one: a log that was read from its tail has memos
+        of steps whose own cursors are left out.
+        """
+        before = f"{self.part}/" if self.part else ""
+        for key in [key for key in memos if BETWEEN in key and key.startswith(before)]:
+            step = key[len(before) :].split(BETWEEN, 1)[0].split("/", 1)[0]
+            if step.isdecimal() and int(step) < self.number:
+                del memos[key]
 
 
 Advance: TypeAlias = Memo | Branch | Cursor

@@ -11,7 +11,7 @@ import sqlite3
 import time
 
 from ..errors import CanoError, CheckpointStoreError, ConfigurationError
-from ._sqlite_log import SCHEMA, Log
+from ._sqlite_log import INDEXES, SCHEMA, Log
 
 APPLICATION_ID = 0x63616E6F  # "cano"
 SCHEMA_VERSION = 1
@@ -63,6 +63,7 @@ class CheckpointFile:
         execute("PRAGMA fullfsync = ON")
         execute("BEGIN")
         ours = self._is_ours()
+        indexed = ours and self._has_indexes()
         execute("COMMIT")
         if not ours:
             # Made before the file is switched to WAL, so that its header says whose
@@ -70,6 +71,13 @@ class CheckpointFile:
             execute("BEGIN IMMEDIATE")
             if not self._is_ours():
                 self._create()
+            execute("COMMIT")
+        elif not indexed:
+            # Made by an earlier release, which can still use it afterwards.
+            execute("BEGIN IMMEDIATE")
+            if not self._has_indexes():
+                for statement in INDEXES:
+                    execute(statement)
             execute("COMMIT")
         (mode,) = execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
@@ -92,8 +100,14 @@ class CheckpointFile:
         _require_ours(self._path, application_id, version)
         return True
 
+    def _has_indexes(self) -> bool:
+        (indexes,) = self._connection.execute(
+            "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND sql NOT NULL"
+        ).fetchone()
+        return bool(indexes)
+
     def _create(self) -> None:
-        for statement in SCHEMA:
+        for statement in (*SCHEMA, *INDEXES):
             self._connection.execute(statement)
         self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -41,6 +41,17 @@ SCHEMA = (
     """,
 )
 
+INDEXES = (
+    # Each row is in one of them, so that an append writes one page more. They give
+    # the tail of a log without reading all of it, see `load_tail`.
+    """
+    CREATE INDEX log_cursors ON log (workflow_id, task, sequence) WHERE kind = 2
+    """,
+    """
+    CREATE INDEX log_others ON log (workflow_id, sequence) WHERE kind <> 2
+    """,
+)
+
 _INSERT = "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)"
 _END_OF_LOG = """
     SELECT (SELECT max(sequence) + 1 FROM log WHERE workflow_id = ?),
@@ -49,6 +60,36 @@ _END_OF_LOG = """
 _ROWS = """
     SELECT sequence, state, task, kind, payload, version FROM log
     WHERE workflow_id = ? ORDER BY sequence
+"""
+# The last cursor of each task: from task to task, without looking at the cursors in
+# between, which SQLite does not do by itself.
+_TAIL = """
+    WITH RECURSIVE tasks (task) AS (
+        SELECT (
+            SELECT min(task) FROM log INDEXED BY log_cursors
+            WHERE workflow_id = ?1 AND kind = 2
+        )
+        UNION ALL
+        SELECT (
+            SELECT min(task) FROM log INDEXED BY log_cursors
+            WHERE workflow_id = ?1 AND kind = 2 AND task > tasks.task
+        )
+        FROM tasks WHERE task IS NOT NULL
+    ),
+    last (sequence) AS (
+        SELECT (
+            SELECT max(sequence) FROM log INDEXED BY log_cursors
+            WHERE workflow_id = ?1 AND kind = 2 AND task = tasks.task
+        )
+        FROM tasks WHERE task IS NOT NULL
+    )
+    SELECT sequence, state, task, kind, payload, version
+    FROM log INDEXED BY log_others WHERE workflow_id = ?1 AND kind <> 2
+    UNION ALL
+    SELECT log.sequence, state, task, kind, payload, version
+    FROM last CROSS JOIN log
+    WHERE workflow_id = ?1 AND log.sequence = last.sequence
+    ORDER BY sequence
 """
 _OUTCOME = "SELECT status, state, payload, version FROM outcome WHERE workflow_id = ?"
 _RUNS = "SELECT workflow_id FROM log UNION SELECT workflow_id FROM outcome ORDER BY 1"
@@ -125,9 +166,16 @@ class Log:
 
     def load_run(self, workflow_id: str) -> list[CheckpointRow]:
         """Return every row of a log, ascending."""
+        return self._rows(_ROWS, workflow_id)
+
+    def load_tail(self, workflow_id: str) -> list[CheckpointRow]:
+        """Return a log without cursors that later ones make superfluous."""
+        return self._rows(_TAIL, workflow_id)
+
+    def _rows(self, query: str, workflow_id: str) -> list[CheckpointRow]:
         rows: list[CheckpointRow] = []
         try:
-            for values in self._execute(_ROWS, (workflow_id,)):
+            for values in self._execute(query, (workflow_id,)):
                 if not _are(values, _ROW_TYPES):
                     raise CheckpointStoreError(_DAMAGED)
                 sequence, state, task, kind, payload, version = values

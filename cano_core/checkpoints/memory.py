@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from ..errors import ConfigurationError, RunConflictError
-from .row import CheckpointRow, Outcome
+from .row import CheckpointRow, Outcome, RowKind
 
 
 class MemoryCheckpointStore:
@@ -32,6 +32,16 @@ class MemoryCheckpointStore:
         """Return every row of a log, ascending; nothing for an unknown id."""
         await asyncio.sleep(0)
         return list(self._logs.get(workflow_id, ()))
+
+    async def load_tail(self, workflow_id: str) -> Sequence[CheckpointRow]:
+        """Return a log without cursors that later ones make superfluous."""
+        rows = await self.load_run(workflow_id)
+        last = {row.task: row for row in rows if row.kind is RowKind.STEP_CURSOR}
+        return [
+            row
+            for row in rows
+            if row.kind is not RowKind.STEP_CURSOR or last[row.task] is row
+        ]
 
     async def clear(self, workflow_id: str) -> None:
         """Forget this run's rows and outcome."""

@@ -107,6 +107,11 @@ class SQLiteCheckpointStore:
         rows: list[CheckpointRow] = await self._read(Log.load_run, workflow_id)
         return rows
 
+    async def load_tail(self, workflow_id: str) -> Sequence[CheckpointRow]:
+        """Return a log without cursors that later ones make superfluous."""
+        rows: list[CheckpointRow] = await self._read(Log.load_tail, workflow_id)
+        return rows
+
     async def clear(self, workflow_id: str) -> None:
         """Forget this run's rows and outcome, and nothing else."""
         await self._writer.submit(

@@ -1,8 +1,8 @@
 """The contract between the engine and whatever keeps its logs.
 
 A store needs three methods (`CheckpointStore`). A store that also has the methods
-of `RemembersOutcomes` or `ListsRuns` is used better; the engine finds them by
-attribute, so a wrapper that passes attributes on keeps them.
+of `RemembersOutcomes`, `ListsRuns` or `ReadsTail` is used better; the engine finds
+them by attribute, so a wrapper that passes attributes on keeps them.
 
 `pytest_cano.contract.CheckpointStoreContract` checks every line of this on a store
 of your own.
@@ -82,8 +82,24 @@ class ListsRuns(RemembersOutcomes, Protocol):
         """
 
 
+class ReadsTail(CheckpointStore, Protocol):
+    """A store that can read what a resumed run needs of a log, however long it is."""
+
+    async def load_tail(self, workflow_id: str) -> Sequence[CheckpointRow]:
+        """Return a log, ascending, without cursors that later ones make superfluous.
+
+        A row of the kind ``STEP_CURSOR`` may be left out if there is a later one with
+        the same ``task``. Every other row is needed. Nothing for an unknown id.
+        """
+
+
 def remembers_outcomes(store: object) -> TypeGuard[RemembersOutcomes]:
     """Tell whether a store has the `finish` and `outcome` capability."""
     return callable(getattr(store, "finish", None)) and callable(
         getattr(store, "outcome", None)
     )
+
+
+def reads_tail(store: object) -> TypeGuard[ReadsTail]:
+    """Tell whether a store has the `load_tail` capability."""
+    return callable(getattr(store, "load_tail", None))

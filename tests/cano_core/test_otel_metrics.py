@@ -80,7 +80,7 @@ def test_metrics_have_the_names_units_and_attributes_of_the_table(
         ("memo",): 1,
     }
     assert telemetry.counts("cano.store.operation.duration") == {
-        ("success", "load_run", "MemoryCheckpointStore"): 1,
+        ("success", "load_tail", "MemoryCheckpointStore"): 1,
         ("success", "outcome", "MemoryCheckpointStore"): 1,
         ("success", "append", "MemoryCheckpointStore"): 3,
         ("success", "finish", "MemoryCheckpointStore"): 1,

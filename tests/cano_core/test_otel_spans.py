@@ -39,7 +39,7 @@ def test_calls_of_the_store_stand_where_they_are_made(telemetry: Telemetry) -> N
     Flow(MemoryCheckpointStore()).run()
 
     assert telemetry.tree() == [
-        "store load_run",
+        "store load_tail",
         "store outcome",
         [
             "run",

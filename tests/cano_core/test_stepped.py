@@ -28,7 +28,7 @@ from cano_core import (
     WorkflowTimeoutError,
 )
 from cano_core.progress import Cursor
-from tests.support.one_task import kinds, running, start_or_resume
+from one_task import kinds, running, start_or_resume
 
 ENTRY, CURSOR, MEMO = RowKind.STATE_ENTRY, RowKind.STEP_CURSOR, RowKind.MEMO
 

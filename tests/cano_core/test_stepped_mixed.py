@@ -28,8 +28,8 @@ from cano_core import (
     Workflow,
 )
 from cano_core.progress import Cursor
-from tests.support.one_task import start_or_resume
-from tests.support.streams import Numbers, cursors
+from one_task import start_or_resume
+from streams import Numbers, cursors
 
 ALL = JoinConfig(JoinStrategy.ALL, "Joined")
 

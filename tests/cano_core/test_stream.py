@@ -23,8 +23,8 @@ from cano_core import (
     TaskFailedError,
     Workflow,
 )
-from tests.support.one_task import kinds, running, start_or_resume
-from tests.support.streams import Numbers, cursors, start, streaming
+from one_task import kinds, running, start_or_resume
+from streams import Numbers, cursors, start, streaming
 
 EXHAUSTED = CloseReason.EXHAUSTED
 ENTRY, CURSOR = RowKind.STATE_ENTRY, RowKind.STEP_CURSOR

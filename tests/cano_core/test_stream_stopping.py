@@ -20,8 +20,8 @@ from cano_core import (
     Workflow,
     WorkflowTimeoutError,
 )
-from tests.support.one_task import kinds, start_or_resume
-from tests.support.streams import Numbers, cursors, streaming
+from one_task import kinds, start_or_resume
+from streams import Numbers, cursors, streaming
 
 CANCELLED, EXHAUSTED = CloseReason.CANCELLED, CloseReason.EXHAUSTED
 
