@@ -74,8 +74,23 @@ class BoundStore:
     def _log(self, workflow_id: str) -> KeptLog:
         return self._book.log(workflow_id, self._place)
 
+    async def _load_tail(self, workflow_id: str) -> Sequence[CheckpointRow]:
+        self._life.require_alive(f"load_tail of run {workflow_id!r}")
+        inner: Any = self._inner
+        log = self._log(workflow_id)
+        if not log.begun:
+            # Of what was there before, the account has to know every row.
+            await self.load_run(workflow_id)
+        rows: Sequence[CheckpointRow] = await inner.load_tail(workflow_id)
+        self._life.go_on()
+        log.loaded_tail(self._life.number, rows)
+        return rows
+
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._inner, name)
+        if name == "load_tail":
+            # A capability that is found by attribute: there if the store has it.
+            return self._load_tail
         if not callable(value) or name in CLOSING:
             return value
         return self._guarded(name, value)

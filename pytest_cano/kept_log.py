@@ -9,7 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
-from cano_core.checkpoints.row import CheckpointRow, Outcome, OutcomeStatus
+from cano_core.checkpoints.row import (
+    CheckpointRow,
+    Outcome,
+    OutcomeStatus,
+    RowKind,
+)
 
 from .log_reader import LogReader, Visit
 from .story import Load
@@ -170,6 +175,14 @@ class KeptLog:
         self._read(given)
         return load
 
+    def loaded_tail(self, life: int, found: Sequence[CheckpointRow]) -> Load | None:
+        """The same for a log without cursors that later ones make superfluous."""
+        logs = [self.rows, *([*self.rows, *each.rows] for each in self._doubts)]
+        for log in logs:
+            if without_superfluous(log, kept=found) == tuple(found):
+                return self.loaded(life, log)
+        return self.loaded(life, found)
+
     def told(self, outcome: Outcome | None) -> None:
         """The store has given this outcome."""
         if outcome is not None and not self.begun and not self._doubts:
@@ -190,6 +203,21 @@ class KeptLog:
         for row in rows:
             for _ in self._reader.read(row):
                 pass  # which rules it breaks is judged with the workflow in hand
+
+
+def without_superfluous(
+    log: Sequence[CheckpointRow], *, kept: Sequence[CheckpointRow]
+) -> tuple[CheckpointRow, ...]:
+    """Return a log without those superfluous cursors that are not kept either."""
+    cursors = [row for row in log if row.kind == RowKind.STEP_CURSOR]
+    last = {row.task: row.sequence for row in cursors}
+    return tuple(
+        row
+        for row in log
+        if row.kind != RowKind.STEP_CURSOR
+        or last[row.task] == row.sequence
+        or row in kept
+    )
 
 
 def ending(outcome: Outcome) -> str:

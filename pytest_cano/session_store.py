@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, final
 
 from cano_core.checkpoints.row import CheckpointRow, Outcome, OutcomeStatus, RowKind
@@ -55,14 +56,22 @@ class SessionStore(BoundStore):
 
     async def load_run(self, workflow_id: str) -> Sequence[CheckpointRow]:
         """Read the log, and say so if it is not what it must be."""
+        with self._noting_loads(workflow_id):
+            return await super().load_run(workflow_id)
+
+    async def _load_tail(self, workflow_id: str) -> Sequence[CheckpointRow]:
+        with self._noting_loads(workflow_id):
+            return await super()._load_tail(workflow_id)
+
+    @contextmanager
+    def _noting_loads(self, workflow_id: str) -> Iterator[None]:
         known = len(self._record.log.loads)
-        rows = await super().load_run(workflow_id)
+        yield
         for load in self._record.log.loads[known:]:
             self._life.note(
                 f"run {workflow_id!r} was read back with {len(load.found)} rows where "
                 f"{len(load.expected)} had been written"
             )
-        return rows
 
     async def clear(self, workflow_id: str) -> None:
         """Let go of the log of a run that has ended."""

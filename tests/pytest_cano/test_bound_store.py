@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cano_core import (
+    CheckpointRow,
     CheckpointStore,
     MemoryCheckpointStore,
     Outcome,
@@ -267,3 +268,50 @@ def test_a_view_does_not_close_what_the_world_keeps(world, life):
     view.close()
 
     assert world.keep("store", ClosingStore).closed == 0
+
+
+class TailStore(ForgetfulStore):
+    """One that reads the end of a log faster, and may lose something on the way."""
+
+    loses = 0
+
+    async def load_tail(self, workflow_id: str) -> list[CheckpointRow]:
+        found = await self.load_run(workflow_id)
+        return found[: len(found) - self.loses]
+
+
+def test_a_tail_is_there_where_the_store_has_it(life):
+    assert callable(getattr(bound_store(TailStore(), life), "load_tail", None))
+    assert not hasattr(bound_store(ForgetfulStore(), life), "load_tail")
+
+
+@pytest.mark.parametrize("loses", [0, 1])
+def test_a_tail_is_compared_with_what_was_written(world, life, loses):
+    inner = TailStore()
+    store: Any = bound_store(inner, life)
+    asyncio.run(store.append("r", *LOG))
+    inner.loses = loses
+    found = asyncio.run(store.load_tail("r"))
+    log = world.book.log("r", world.book.place(inner))
+
+    assert found == list(LOG[: len(LOG) - loses])
+    assert len(log.loads) == loses
+
+
+def test_a_log_that_was_there_before_is_known_in_full(world, life):
+    inner = TailStore()
+    asyncio.run(inner.append("r", *LOG))
+    inner.loses = 1
+    store: Any = bound_store(inner, life)
+    asyncio.run(store.load_tail("r"))
+    log = world.book.log("r", world.book.place(inner))
+
+    assert [load.expected for load in log.loads] == [LOG]
+
+
+def test_the_dead_read_no_tail(life):
+    store: Any = bound_store(TailStore(), life)
+    die(life)
+
+    with pytest.raises(SimulatedCrash):
+        asyncio.run(store.load_tail("r"))

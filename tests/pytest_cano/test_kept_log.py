@@ -1,10 +1,12 @@
 """What a store must hold, and which answers are none that it may give."""
 
+from dataclasses import replace
+
 import pytest
 
-from cano_core import Outcome, OutcomeStatus
+from cano_core import Outcome, OutcomeStatus, RowKind
 from pytest_cano.kept_log import Doubt, KeptLog
-from stories import rows
+from stories import row, rows
 
 LOG = rows("Start", "Process", "Done")
 DONE = Outcome(OutcomeStatus.FINISHED, "Done")
@@ -201,3 +203,42 @@ def test_a_log_that_is_let_go_of_too_early_is_told(log, length, outcome, said):
         log.finished((), outcome)
 
     assert log.wrong_ends[0].startswith(said)
+
+
+STEPPED = rows("Start", ">Start 1", "*Start a", ">Start 2", ">Start 3")
+TAIL = (STEPPED[0], STEPPED[2], STEPPED[4])
+
+
+@pytest.mark.parametrize("found", [STEPPED, TAIL, (*STEPPED[:3], STEPPED[4])])
+def test_a_tail_may_be_without_superfluous_cursors(log, found):
+    log.appended(STEPPED)
+
+    assert log.loaded_tail(2, found) is None
+    assert log.loaded(2, STEPPED) is None
+
+
+@pytest.mark.parametrize(
+    "found", [(), STEPPED[:4], (STEPPED[0], STEPPED[4]), (*TAIL, *STEPPED[3:4])]
+)
+def test_a_tail_must_have_everything_else(log, found):
+    log.appended(STEPPED)
+
+    load = log.loaded_tail(2, found)
+    assert load is not None
+    assert (load.expected, load.found) == (STEPPED, found)
+
+
+@pytest.mark.parametrize("found", [TAIL, STEPPED[:4]])
+def test_a_tail_tells_whether_a_failed_append_has_happened(log, found):
+    log.appended(STEPPED[:4])
+    log.doubted(Doubt(STEPPED[4:]))
+
+    assert log.loaded_tail(2, found) is None
+    assert log.rows == list(STEPPED if found is TAIL else STEPPED[:4])
+
+
+def test_cursors_of_several_parts_are_all_needed(log):
+    log.appended((*STEPPED, replace(row(5, "Start", RowKind.STEP_CURSOR), task="b")))
+
+    assert log.loaded_tail(2, (*TAIL, log.rows[-1])) is None
+    assert log.loaded_tail(2, (TAIL[0], TAIL[1], log.rows[-1])) is not None
