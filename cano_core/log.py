@@ -117,7 +117,9 @@ class RunLog:
         """
         async with self.lock:
             self.hold(kind, state, task, payload)
-            await self.write_held()
+            # As `write_held` does, whose coroutine would cost every step of a run.
+            await self._guard("append", self._store.append, *self._numbered())
+            self._advance()
 
     def hold(self, kind: RowKind, state: str, task: str, payload: bytes | None) -> None:
         """Let a row wait for the next one: both become durable in one step."""
@@ -168,9 +170,12 @@ class RunLog:
         """Take the rows that are held; who holds one from now on waits for the next."""
         held, self._held = self._held, []
         self._under_way = len(held)
+        sequence, version = self.next_sequence, self._version
+        if len(held) == 1:
+            return [CheckpointRow(sequence, *held[0], version)]
         return [
-            CheckpointRow(sequence, *row, self._version)
-            for sequence, row in enumerate(held, self.next_sequence)
+            CheckpointRow(each, *row, version)
+            for each, row in enumerate(held, sequence)
         ]
 
     def _advance(self) -> None:
