@@ -19,7 +19,7 @@ class RowKind(IntEnum):
     RESUME = 3
     """A resumer claimed the run. State: the one it re-enters."""
     BRANCH = 4
-    """A branch of a split, or an item of a batch, has succeeded. Payload: its result."""
+    """A split's branch, or a batch's item, has succeeded. Payload: its result."""
     ROLLBACK = 5
     """Compensation begins. State: the one that failed. Payload: the failure."""
     COMPENSATED = 6

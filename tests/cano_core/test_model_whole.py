@@ -138,7 +138,7 @@ def check_visits(world: World) -> None:
 
 
 def check_effects(world: World, crashes: int) -> None:
-    """Calls happened, once but for crashes; all of a failed run is undone, or nothing."""
+    """Calls happened, once but for crashes; a failed run is undone, or not begun to."""
     program = world.program
     whole = [visit for visit in program.recorded if visit.key != program.fatal]
     calls = {key for key in world.calls if "/undo" not in key and "/c" in key}
