@@ -24,8 +24,8 @@ from .observers import ObserverGroup, with_observers_of
 from .progress import STARTED, Memo, encode_number
 from .replay import Position, check_versions, replay
 from .resources import ResourceScope
+from .rollback import undo_all
 from .run import Run, encode_checked
-from .saga import undo_all
 from .states import State, check_workflow_id
 from .wording import described, shown
 

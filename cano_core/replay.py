@@ -238,8 +238,6 @@ def _complete(position: Position, row: CheckpointRow) -> None:
 
 
 def _roll_back(position: Position, row: CheckpointRow) -> None:
-    if not position.completed:
-        raise _Wrong("a rollback began although nothing had been completed")
     failure = _decoded(decode_failure, row, "failure")
     if failure.state != row.state:
         raise _Wrong(f"its failure is one of another state, {failure.state!r}")

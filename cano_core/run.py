@@ -21,7 +21,8 @@ from .log import RunLog
 from .progress import STARTED, Advance, Memo, Progress, encode_number
 from .recording import Recorder
 from .replay import PATH_LENGTH, Position
-from .saga import Completed, Unwritable, roll_back
+from .rollback import roll_back
+from .saga import Completed, Unwritable
 from .states import State
 from .wording import described, shown
 

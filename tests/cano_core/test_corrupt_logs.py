@@ -149,11 +149,6 @@ CORRUPT = {
         2,
         "stands after the visit it belongs to",
     ),
-    "a rollback of nothing": (
-        [row(0, "Start"), rollback(1, "Start")],
-        1,
-        "although nothing had been completed",
-    ),
     "a rollback of another state's failure": (
         [
             *COMPLETED,

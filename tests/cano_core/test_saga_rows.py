@@ -286,24 +286,32 @@ def test_a_call_is_not_recorded_after_the_completion_of_its_visit() -> None:
 
 
 def test_a_call_is_not_recorded_in_the_rollback_of_its_visit() -> None:
-    late, store = Late(), MemoryCheckpointStore()
-    refused = []
+    late = Late()
+
+    async def script(operation: str, number: int) -> None:
+        if (operation, number) == ("append", 3):
+            late.returns.set()
+            for _ in range(5):
+                await asyncio.sleep(0)
 
     async def fail(run: RunContext) -> str:
         await late.begin(run)
         raise ValueError("no")
 
+    refused = []
+
     async def undo(output: str) -> None:
         refused.append(await late.over())
         raise KeyboardInterrupt
 
+    store = ScriptedStore(before=script)
     workflow = Workflow(checkpoint_store=store).add_exit_state("Done")
     workflow.register("B", fail, config=ONCE)
     workflow.register_with_compensation("A", lambda: ("B", "x"), compensate=undo)
     with pytest.raises(KeyboardInterrupt):
         start(workflow)
     assert isinstance(refused[0], ConfigurationError)
-    assert written(store) == ["A", "A done", "B", "B failed"]
+    assert written(store.inner) == ["A", "A done", "B", "B failed"]
 
 
 # An output that can't be written
@@ -360,6 +368,30 @@ def test_u58_what_can_not_be_kept_is_undone_at_once_and_once(
         # Undone under its idempotency key, so it must not be done again under it.
         with pytest.raises(RolledBackError, match="output of task 'last'"):
             resume(workflow)
+    assert journal.did == ["Last", "undo live", "refund live"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "script", "rows"),
+    [
+        (
+            ThreeMethodStore,
+            {"before": raising(OSError("disk"), "clear")},
+            ["Last", "Last memo", "Last failed"],
+        ),
+        (ScriptedStore, {"after": raising(OSError("disk"), "finish")}, []),
+    ],
+)
+def test_h06_once_that_is_recorded_the_state_does_not_run_again(
+    kind: type[ThreeMethodStore], script: Any, rows: list[str]
+) -> None:
+    store = kind(**script)
+    journal = Journal()
+    with pytest.raises(CheckpointStoreError):
+        start(unwritable(journal, store), "Last")
+    assert written(store.inner) == rows
+    with pytest.raises(RolledBackError):
+        resume(unwritable(journal, kind(inner=store.inner)))
     assert journal.did == ["Last", "undo live", "refund live"]
 
 
