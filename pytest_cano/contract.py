@@ -30,12 +30,14 @@ from ._contract.mixture import MixtureChecks
 from ._contract.outcomes import OutcomeChecks
 from ._contract.racing import RaceChecks
 from ._contract.runs import RunChecks
+from ._contract.tail import TailChecks
 
 __all__ = ["CheckpointStoreContract"]
 
 
 class CheckpointStoreContract(
     ListChecks,
+    TailChecks,
     OutcomeChecks,
     DurabilityChecks,
     LoopChecks,
@@ -54,7 +56,7 @@ class CheckpointStoreContract(
 
     What a store does not claim is skipped, with the reason: set `durable` and
     `shared` to False where they do not hold; the optional methods (`finish`,
-    `outcome`, `list_runs`, `prune`) are found by attribute.
+    `outcome`, `load_tail`, `list_runs`, `prune`) are found by attribute.
     """
 
     def _skip(self, reason: str) -> NoReturn:

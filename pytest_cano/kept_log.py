@@ -9,14 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, final
 
-from cano_core.checkpoints.row import (
-    CheckpointRow,
-    Outcome,
-    OutcomeStatus,
-    RowKind,
-)
+from cano_core.checkpoints.row import CheckpointRow, Outcome, OutcomeStatus
 
-from .log_reader import LogReader, Visit
+from .log_reader import LogReader, Visit, without_superfluous
 from .story import Load
 
 
@@ -203,21 +198,6 @@ class KeptLog:
         for row in rows:
             for _ in self._reader.read(row):
                 pass  # which rules it breaks is judged with the workflow in hand
-
-
-def without_superfluous(
-    log: Sequence[CheckpointRow], *, kept: Sequence[CheckpointRow]
-) -> tuple[CheckpointRow, ...]:
-    """Return a log without those superfluous cursors that are not kept either."""
-    cursors = [row for row in log if row.kind == RowKind.STEP_CURSOR]
-    last = {row.task: row.sequence for row in cursors}
-    return tuple(
-        row
-        for row in log
-        if row.kind != RowKind.STEP_CURSOR
-        or last[row.task] == row.sequence
-        or row in kept
-    )
 
 
 def ending(outcome: Outcome) -> str:

@@ -6,7 +6,7 @@ This knows the rules from their description, not from the engine, which it judge
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias, TypeVar, final
 
 import msgspec
@@ -225,6 +225,21 @@ def named(row: CheckpointRow) -> str:
     """Name a row as findings do: ``row 3 (Process MEMO)``."""
     kind = "" if row.kind == RowKind.STATE_ENTRY else f" {RowKind(row.kind).name}"
     return f"row {row.sequence} ({row.state}{kind})"
+
+
+def without_superfluous(
+    log: Sequence[CheckpointRow], *, kept: Sequence[CheckpointRow]
+) -> tuple[CheckpointRow, ...]:
+    """Return a log without those superfluous cursors that are not kept either."""
+    cursors = [row for row in log if row.kind == RowKind.STEP_CURSOR]
+    last = {row.task: row.sequence for row in cursors}
+    return tuple(
+        row
+        for row in log
+        if row.kind != RowKind.STEP_CURSOR
+        or last[row.task] == row.sequence
+        or row in kept
+    )
 
 
 def is_own_memo(row: CheckpointRow) -> bool:

@@ -29,6 +29,7 @@ class Line(StrEnum):
 
     LOAD = "load_run gives every row of the run, ascending"
     UNKNOWN = "load_run gives no rows for an unknown id"
+    TAIL = "load_tail leaves out nothing but cursors that a later one replaces"
     ROW = "a row comes back as it was written"
     NO_PAYLOAD = "no payload and an empty payload are different"
 

@@ -50,29 +50,29 @@ def compare(
     when: str,
     *,
     foreign: Line = Line.ROW,
+    call: str = "load_run",
 ) -> None:
     """Compare a loaded log with the expected one, field by field.
 
     Args:
-        found: what `load_run` returned.
+        found: what was returned.
         expected: what should be there.
         line: the line that is broken if there are other rows than expected.
         when: the moment, for the message.
         foreign: the line that is broken if a row is another writer's.
+        call: what returned it.
     """
     __tracebackhide__ = True
     for one in found:
         if not isinstance(one, CheckpointRow):
-            raise broken(
-                Line.ROW, f"{when}, load_run gave {one!r}, not a CheckpointRow"
-            )
+            raise broken(Line.ROW, f"{when}, {call} gave {one!r}, not a CheckpointRow")
     there = [one.sequence for one in found]
     wanted = [one.sequence for one in expected]
     if there != wanted:
-        if sorted(there) == wanted:
+        if sorted(there) == wanted and line is not Line.TAIL:
             line = Line.LOAD
         raise broken(
-            line, f"{when}, load_run gave {listing(found)}, not {listing(expected)}"
+            line, f"{when}, {call} gave {listing(found)}, not {listing(expected)}"
         )
     for one, other in zip(found, expected, strict=True):
         which = f"{when}, row {other.sequence}"

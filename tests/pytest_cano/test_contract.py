@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import broken_disks
-import broken_outcomes  # noqa: F401 - registers its stores
+import broken_outcomes
 import broken_stores
 from cano_core import MemoryCheckpointStore, SQLiteCheckpointStore
 from plain_store import BROKEN, PlainStore
@@ -43,6 +43,13 @@ class TestMemoryStore(InMemory):
 class TestSQLiteStore(CheckpointStoreContract):
     def make_store(self, directory):
         return SQLiteCheckpointStore(directory / "runs.db")
+
+
+class TestTailStore(InMemory):
+    """Nor is what those are made from that read a tail."""
+
+    def make_store(self, directory):
+        return broken_outcomes.ReadsTail()
 
 
 class TestPlainStore(InMemory):

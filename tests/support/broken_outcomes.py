@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from cano_core import ConfigurationError
+from cano_core import ConfigurationError, RowKind
 from plain_store import PlainStore, breaks
 from pytest_cano._contract.lines import Line
 
@@ -207,3 +207,65 @@ class ComparesNaiveMoments(PlainStore):
         if older_than.tzinfo is None:
             raise TypeError("can't compare offset-naive and offset-aware datetimes")
         return await super().prune(older_than)
+
+
+# The tail.
+
+
+class ReadsTail(PlainStore):
+    """Leaves out whatever `replaced` says of a row and those behind it."""
+
+    def replaced(self, row, later):
+        return row.kind == RowKind.STEP_CURSOR and any(
+            other.kind == row.kind and other.task == row.task for other in later
+        )
+
+    async def load_tail(self, workflow_id):
+        log = list(await self.load_run(workflow_id))
+        return [
+            row for at, row in enumerate(log) if not self.replaced(row, log[at + 1 :])
+        ]
+
+
+@breaks(Line.TAIL)
+class TailKeepsOneCursorOfAll(ReadsTail):
+    def replaced(self, row, later):
+        return row.kind == RowKind.STEP_CURSOR and any(
+            other.kind == row.kind for other in later
+        )
+
+
+@breaks(Line.TAIL)
+class TailLosesWhatIsNoCursor(ReadsTail):
+    def replaced(self, row, later):
+        return any(other.task == row.task for other in later)
+
+
+@breaks(Line.TAIL)
+class TailLosesTheLastCursor(ReadsTail):
+    def replaced(self, row, later):
+        return row.kind == RowKind.STEP_CURSOR
+
+
+@breaks(Line.TAIL)
+class TailBeginsWithItsEnd(ReadsTail):
+    async def load_tail(self, workflow_id):
+        return [*reversed(await super().load_tail(workflow_id))]
+
+
+@breaks(Line.TAIL)
+class TailIsOfAnyRun(ReadsTail):
+    async def load_tail(self, workflow_id):
+        return await super().load_tail(next(iter(self.logs), workflow_id))
+
+
+@breaks(Line.TAIL)
+class TailOfAFinishedRunStays(ReadsTail):
+    async def end(self, key, outcome):
+        self.last = [*self.logs.get(key, [])]
+        await super().end(key, outcome)
+
+    async def load_tail(self, workflow_id):
+        if self.key(workflow_id) in self.ends:
+            return self.last
+        return await super().load_tail(workflow_id)
