@@ -21,7 +21,9 @@ from .checkpoints.row import CheckpointRow, Outcome, OutcomeStatus, RowKind
 from .checkpoints.store import (
     CheckpointStore,
     ListsRuns,
+    ReadsTail,
     RemembersOutcomes,
+    reads_tail,
     remembers_outcomes,
 )
 from .circuit import CircuitBreaker, CircuitState, Permit
@@ -129,6 +131,7 @@ __all__ = [
     "PollTask",
     "RateLimitedError",
     "RateLimiter",
+    "ReadsTail",
     "Ready",
     "RecordingObserver",
     "RemembersOutcomes",
@@ -162,6 +165,7 @@ __all__ = [
     "Workflow",
     "WorkflowObserver",
     "WorkflowTimeoutError",
+    "reads_tail",
     "remembers_outcomes",
 ]
 

@@ -36,11 +36,11 @@ class MemoryCheckpointStore:
     async def load_tail(self, workflow_id: str) -> Sequence[CheckpointRow]:
         """Return a log without cursors that later ones make superfluous."""
         rows = await self.load_run(workflow_id)
-        last = {row.task: row for row in rows if row.kind is RowKind.STEP_CURSOR}
+        last = {row.task: row for row in rows if row.kind == RowKind.STEP_CURSOR}
         return [
             row
             for row in rows
-            if row.kind is not RowKind.STEP_CURSOR or last[row.task] is row
+            if row.kind != RowKind.STEP_CURSOR or last[row.task] is row
         ]
 
     async def clear(self, workflow_id: str) -> None:

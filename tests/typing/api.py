@@ -3,7 +3,7 @@
 Never run and never collected: ``mypy --strict tests/typing`` reads it.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
@@ -14,7 +14,11 @@ from cano_core import (
     CanoError,
     CheckpointRow,
     CheckpointStore,
+    CloseReason,
     Codec,
+    Count,
+    Done,
+    Every,
     Health,
     HealthStatus,
     ItemDone,
@@ -24,9 +28,11 @@ from cano_core import (
     JoinStrategy,
     LoggingObserver,
     MemoryCheckpointStore,
+    More,
     Outcome,
     Pending,
     PollTask,
+    ReadsTail,
     Ready,
     RecordingObserver,
     RemembersOutcomes,
@@ -36,6 +42,9 @@ from cano_core import (
     SplitResult,
     SQLiteCheckpointStore,
     State,
+    SteppedTask,
+    Stop,
+    StreamTask,
     TaskConfig,
     TaskFailedError,
     TimerTask,
@@ -184,10 +193,60 @@ async def total(result: SplitResult) -> Literal[Step.DONE]:
     return Step.DONE
 
 
+class Import(SteppedTask):
+    config = TaskConfig(attempt_timeout=5.0)
+
+    async def step(
+        self, cursor: int | None, bank: Bank
+    ) -> More[int] | Done[Literal[Step.DONE]]:
+        assert_type(More(1).cursor, int)
+        return More((cursor or 0) + 1) if cursor != 3 else Done(Step.DONE)
+
+
+def counting(cursor: int | None) -> More[int] | Done[str]:
+    return Done("Numbers") if cursor else More(1)
+
+
+class Numbers(StreamTask):
+    window = Every(0.5)
+    consecutive_errors = 3
+
+    async def open(self, cursor: int | None) -> AsyncIterator[tuple[int, str]]:
+        yield 1, "one"
+
+    def process_item(self, item: str, bank: Bank) -> int:
+        return len(item)
+
+    async def flush_window(
+        self, results: list[int], run: RunContext
+    ) -> Stop[Literal[Step.DONE]] | None:
+        return Stop(Step.DONE) if len(results) > 3 else None
+
+    async def on_close(self, reason: CloseReason) -> Literal[Step.DONE]:
+        assert_type(reason, CloseReason)
+        return Step.DONE
+
+
+class Lines(StreamTask):
+    window = Count(10)
+
+    def open(self, cursor: int | None) -> Iterator[tuple[int, str]]:
+        yield 1, "one"
+
+    def process_item(self, item: str) -> str:
+        return item
+
+    def flush_window(self, results: list[str]) -> None: ...
+
+    def on_close(self, reason: CloseReason) -> str:
+        return "Total"
+
+
 join = JoinConfig(JoinStrategy.quorum(2), "Total", timeout=5.0, bulkhead=2)
 own: CheckpointStore = OwnStore()
 memory: RemembersOutcomes = MemoryCheckpointStore()
 disk: RemembersOutcomes = SQLiteCheckpointStore("orders.db")
+tail: ReadsTail = SQLiteCheckpointStore("orders.db")
 codec: Codec[Order] = OwnCodec()
 manager.register(Plugin())
 
@@ -209,6 +268,10 @@ async def main() -> None:
         .register("Charges", Charges())
         .register_split("Fan", [start, Process()], join, config=TaskConfig.minimal())
         .register("Total", total)
+        .register("Import", Import())
+        .register_stepped("Count", counting, config=TaskConfig.minimal())
+        .register_stream("Numbers", Numbers())
+        .register_stream("Lines", Lines())
         .add_exit_states(Step.DONE)
     )
 
