@@ -25,7 +25,8 @@ class Cancellation:
         self.requested = False
         self.rollback = False
         self._listeners: dict[object, Callable[[], None]] = {}
-        self._lock = threading.Lock()
+        # A signal handler may call `cancel` while its own thread holds the lock.
+        self._lock = threading.RLock()
 
     def cancel(self, *, rollback: bool = False) -> None:
         """Stop the runs.

@@ -137,7 +137,8 @@ class Station:
         elif len(attempts) > 1:
             kind = RetryExhaustedError
             how = f" {len(attempts)} times, at last{how}"
-        resume = "" if run.completed else run.resume_hint
+        undone = run.completed or run.unwritable is not None
+        resume = "" if undone else run.resume_hint
         return kind(
             f"{run.described}: task {self.attempts.name!r} of state {self.label!r} "
             f"failed{how} (path: {run.described_path}){resume}",

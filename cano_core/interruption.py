@@ -86,7 +86,8 @@ class Interruption:
             rollback = self._cancellation.rollback
             return RunCancelledError(
                 f"{run.described} was cancelled at state {state!r} (path: "
-                f"{run.described_path})" + ("" if rollback else run.resume_hint),
+                f"{run.described_path})"
+                + _what_then(run, undone=rollback and bool(run.completed)),
                 workflow_id=run.workflow_id,
                 state=state,
                 path=tuple(run.path),
@@ -97,8 +98,8 @@ class Interruption:
             tell("on_workflow_timeout", run.workflow_id, state, limit)
         return WorkflowTimeoutError(
             f"{run.described} took longer than its total_timeout of {limit} seconds, "
-            f"at state {state!r} (path: {run.described_path}); unless it is rolled "
-            "back, a workflow with a longer one can go on with it",
+            f"at state {state!r} (path: {run.described_path})"
+            + _what_then(run, undone=bool(run.completed), by=" under a longer one"),
             workflow_id=run.workflow_id,
             state=state,
             limit=limit,
@@ -194,6 +195,15 @@ class Interruption:
             self._timer = None
         if self._cancellation is not None:
             self._cancellation._forget(self)
+
+
+def _what_then(run: Run, *, undone: bool, by: str = "") -> str:
+    """Say what becomes of a run that was stopped."""
+    if undone:
+        return "; what it had done is undone"
+    if not run.resume_hint:
+        return ""
+    return f"; resume_from({run.id!r}) goes on with it{by}"
 
 
 @final

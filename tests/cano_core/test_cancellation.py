@@ -72,12 +72,12 @@ def test_c1_a_task_is_stopped_where_it_waits(undo: bool) -> None:
     del journal.holds["C"]
     if undo:
         assert journal.undone == ["B1", "A1"]
-        assert "resume_from" not in str(error)
+        assert str(error).endswith("; what it had done is undone")
         with pytest.raises(RolledBackError, match="RunCancelledError"):
             resume(saga(journal, store))
     else:
         assert written(store) == ["A", "A done", "B", "B done", "C"]
-        assert "resume_from('r') runs this state again" in str(error)
+        assert str(error).endswith("; resume_from('r') goes on with it")
         assert resume(saga(journal, store)) == "Done"
         assert journal.did == ["A", "B", "C", "C"]
 
@@ -345,6 +345,35 @@ def test_c9_one_that_nobody_uses_changes_nothing_and_is_let_go() -> None:
     assert not cancel._listeners
 
 
+def test_a_signal_handler_may_cancel_whatever_its_thread_is_doing() -> None:
+    """Also while that thread is in the middle of a call of the Cancellation."""
+
+    class Interrupted(dict[Any, Any]):
+        def __setitem__(self, key: object, value: object) -> None:
+            super().__setitem__(key, value)
+            cancel.cancel()
+
+    cancel = Cancellation()
+    cancel._listeners = Interrupted()
+    ended: list[BaseException] = []
+
+    async def wait() -> str:
+        await asyncio.Event().wait()
+        return "Done"
+
+    def in_a_thread() -> None:
+        workflow = Workflow().register("A", wait).add_exit_state("Done")
+        try:
+            start(workflow, cancel=cancel)
+        except RunCancelledError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=in_a_thread, daemon=True)
+    thread.start()
+    thread.join(2)
+    assert len(ended) == 1
+
+
 def test_what_is_no_cancellation_is_refused() -> None:
     store = MemoryCheckpointStore()
     with pytest.raises(ConfigurationError, match=r"cancel=True is no Cancellation"):
@@ -359,6 +388,53 @@ def test_c11_who_asked_to_stop_is_told_so_although_the_time_is_over_too() -> Non
     workflow = saga(journal, total_timeout=1e-9)
     with pytest.raises(RunCancelledError):
         start(workflow, cancel=cancel)
+
+
+async def yielding() -> None:
+    await asyncio.sleep(0)
+
+
+@BOTH
+@pytest.mark.parametrize("fails", [False, True], ids=["succeeds", "fails"])
+def test_at_every_turn_of_the_event_loop_it_leaves_a_run_that_is_whole(
+    undo: bool, fails: bool
+) -> None:
+    """Undone to the last, or finished, or resumable with nothing done twice."""
+    ends = set()
+    for turns in range(200):
+        store = MemoryCheckpointStore()
+        journal = Journal(C=[ValueError("no")] if fails else [])
+        for step in ("A", "B", "C", "undo B1", "undo A1"):
+            journal.holds[step] = yielding
+
+        async def main(turns: int, workflow: Workflow) -> object:
+            cancel = Cancellation()
+            run = asyncio.create_task(
+                workflow.orchestrate("A", workflow_id="r", cancel=cancel)
+            )
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            ended = run.done()
+            cancel.cancel(rollback=undo)
+            await asyncio.wait([run])
+            ends.add(type(run.exception()).__name__)
+            return ended
+
+        before_it = asyncio.run(main(turns, saga(journal, store)))
+        done = [step for step in journal.did if step in "AB"]
+        undone = journal.undone
+        assert undone == [] or undone == [f"{step}1" for step in reversed(done)]
+        if rows := written(store):
+            assert undone == []
+            assert not undo or "done" not in " ".join(rows)
+            journal.fails.clear()
+            assert resume(saga(journal, store)) == "Done"
+            assert journal.did.count("A") == journal.did.count("B") == 1
+        if before_it:
+            break
+    assert before_it
+    assert turns > 7
+    assert ends == {"RunCancelledError", "TaskFailedError" if fails else "NoneType"}
 
 
 # A task that does not like to be stopped

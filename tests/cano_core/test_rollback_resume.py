@@ -359,6 +359,47 @@ def test_h06_a_process_that_dies_again_and_again_gets_to_the_end(
     assert {*lives.journal.undone} == {"A1", "C1"}
 
 
+@pytest.mark.parametrize("kind", STORES)
+def test_law_4_a_rollback_goes_on_after_its_asyncio_task_was_cancelled_anywhere(
+    kind: type[ThreeMethodStore],
+) -> None:
+    """At every turn of the event loop that the run takes."""
+    rolling = 0
+    for turns in itertools.count(1):
+        journal = Journal(D=[ValueError("no")])
+        store = kind()
+
+        async def main(turns: int, workflow: Workflow) -> bool:
+            run = asyncio.create_task(workflow.orchestrate("A", workflow_id="r"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            run.cancel()
+            await asyncio.wait([run])
+            return run.cancelled()
+
+        if not asyncio.run(
+            main(turns, saga(journal, store, states="ABCD", plain="BD"))
+        ):
+            break
+        rows = written(store)
+        journal.did.clear()
+        if not rows:
+            continue  # not begun, or let go of
+        workflow = saga(journal, kind(inner=store.inner), states="ABCD", plain="BD")
+        if "D failed" in rows:
+            rolling += 1
+            with pytest.raises(RolledBackError):
+                resume(workflow)
+            recorded = {row[0] for row in rows if row.endswith("undone")}
+            assert journal.undone == [f"{x}1" for x in "CA" if x not in recorded]
+            assert journal.did == [f"undo {x}" for x in journal.undone]
+        elif journal.fails["D"]:
+            with pytest.raises(TaskFailedError):
+                resume(workflow)
+            assert journal.undone == ["C1", "A1"]
+    assert rolling >= 3
+
+
 def test_the_status_of_a_rollback_is_unambiguous_and_touches_nothing() -> None:
     lives = rolling_back(ScriptedStore)
     rows = lives.rows

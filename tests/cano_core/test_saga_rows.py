@@ -363,6 +363,7 @@ def test_u58_what_can_not_be_kept_is_undone_at_once_and_once(
 
     assert journal.did == ["Last", "undo live", "refund live"]
     assert caught.value.state == "Last"
+    assert "resume_from" not in str(caught.value)
     assert isinstance(caught.value.__cause__, ConfigurationError)
     if durable:
         # Undone under its idempotency key, so it must not be done again under it.
