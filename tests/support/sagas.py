@@ -7,7 +7,14 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from cano_core import RowKind, RunContext, TaskConfig, Workflow
+from cano_core import (
+    CheckpointRow,
+    MemoryCheckpointStore,
+    RowKind,
+    RunContext,
+    TaskConfig,
+    Workflow,
+)
 
 ONCE = TaskConfig.minimal()
 
@@ -47,6 +54,25 @@ class Journal:
     def undone(self) -> list[str]:
         """The outputs that were undone, in order."""
         return [each.removeprefix("undo ") for each in self.did if each[:5] == "undo "]
+
+
+class Noting(MemoryCheckpointStore):
+    """Notes which rows came together; each entry is one call of the store."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.appends: list[list[str]] = []
+
+    async def append(self, workflow_id: str, *rows: CheckpointRow) -> None:
+        self.appends.append([f"{row.state} {RowKind(row.kind).name}" for row in rows])
+        await super().append(workflow_id, *rows)
+
+    async def finish(
+        self, workflow_id: str, rows: Sequence[CheckpointRow], outcome: Any
+    ) -> None:
+        kinds = [f"{row.state} {RowKind(row.kind).name}" for row in rows]
+        self.appends.append([*kinds, "finish"])
+        await super().finish(workflow_id, rows, outcome)
 
 
 def saga(
