@@ -1,6 +1,7 @@
 """A rollback that is interrupted goes on backwards, from where it was."""
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,12 +12,14 @@ import pytest
 
 from cano_core import (
     CheckpointRow,
+    CheckpointStoreError,
     CompensationFailedError,
     ConfigurationError,
     CorruptLogError,
     MemoryCheckpointStore,
     RecordingObserver,
     RolledBackError,
+    RunConflictError,
     RunContext,
     RunPhase,
     TaskFailedError,
@@ -24,7 +27,7 @@ from cano_core import (
 )
 from saga_rows import compensated, completion, rollback
 from sagas import ONCE, Journal, resume, saga, start, written
-from scripted_store import Script, ScriptedStore, ThreeMethodStore
+from scripted_store import Script, ScriptedStore, ThreeMethodStore, raising
 from small_flow import memo, row
 
 STORES = [ScriptedStore, ThreeMethodStore]
@@ -376,3 +379,44 @@ def test_a_memo_of_a_compensation_belongs_to_the_visit_it_undoes() -> None:
     with pytest.raises(RolledBackError):
         resume(workflow)
     assert refunds == ["1st"]
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (RunConflictError("r", 5), RunConflictError),
+        (OSError("disk"), CheckpointStoreError),
+    ],
+)
+def test_a_compensation_whose_call_is_not_recorded_stops_the_rollback(
+    error: Exception, raised: type[Exception]
+) -> None:
+    """Whatever it makes of that: the run is not ours any more, or nobody knows."""
+    refunds: list[str] = []
+
+    async def undo(output: str, run: RunContext) -> None:
+        with contextlib.suppress(Exception):
+            await run.once("refund", refunds.append, output)
+
+    async def fail() -> str:
+        raise ValueError("no")
+
+    def workflow(store: Any) -> Workflow:
+        made = Workflow(checkpoint_store=store).register("C", fail, config=ONCE)
+        for label, following in ("AB", "BC"):
+            made.register_with_compensation(
+                label,
+                lambda label=label, following=following: (following, label),
+                compensate=undo,
+            )
+        return made.add_exit_state("Done")
+
+    store = ScriptedStore(before=raising(error, "append", 5))
+    with pytest.raises(raised):
+        start(workflow(store))
+    assert refunds == ["B"]
+    assert written(store.inner)[-1] == "C failed"
+
+    with pytest.raises(RolledBackError):
+        resume(workflow(store.inner))
+    assert refunds == ["B", "B", "A"]

@@ -19,6 +19,7 @@ from cano_core import (
     RunPhase,
     TaskFailedError,
     Workflow,
+    WorkflowObserver,
 )
 from sagas import ONCE, Journal, Noting, resume, saga, start, written
 from scripted_store import ScriptedStore, ThreeMethodStore, raising
@@ -287,3 +288,21 @@ def test_a_call_is_not_recorded_in_the_rollback_of_its_visit() -> None:
         start(workflow)
     assert isinstance(refused[0], ConfigurationError)
     assert written(store.inner) == ["A", "A done", "B", "B failed"]
+
+
+# A crash while rows are held
+
+
+def test_a_crash_before_a_held_completion_is_written_is_one_in_its_state() -> None:
+    class Crashing(WorkflowObserver):
+        def on_state_enter(self, workflow_id: str | None, state: str) -> None:
+            if state == "B":
+                raise KeyboardInterrupt
+
+    store, journal = MemoryCheckpointStore(), Journal()
+    with pytest.raises(KeyboardInterrupt):
+        start(saga(journal, store, observers=[Crashing()]))
+    assert written(store) == ["A"]
+    assert journal.undone == []
+    assert resume(saga(journal, store)) == "Done"
+    assert journal.did == ["A", "A", "B", "C"]
