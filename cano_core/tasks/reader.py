@@ -99,7 +99,8 @@ class Reader:
         if self.stopped:
             return Signal.STOPPED
         if self._error is not None:
-            raise self._error
+            error, self._error = self._error, None
+            raise error
         if self._item is _NOTHING:
             return Signal.LATE
         item, self._item = self._item, _NOTHING
@@ -123,6 +124,9 @@ class Reader:
             raise asyncio.CancelledError
         if not task.cancelled():
             task.result()
+        error = self._error
+        if not (error is None or isinstance(error, asyncio.CancelledError)):
+            raise error
 
     async def _wait(self, until: float) -> None:
         loop = asyncio.get_running_loop()

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar, final
 from ..attempts import Attempts
 from ..codec import Codec
 from ..context import RunContext
-from ..errors import ConfigurationError, GivenUp, Refused
+from ..errors import CircuitOpenError, ConfigurationError, GivenUp
 from ..extension import TaskCall
 from ..progress import part_of
 from ..wording import shown
@@ -188,8 +188,7 @@ class _Work:
             if (
                 self._failed > task.tolerated
                 # A breaker that is open, or a mistake, is not the fault of the item.
-                or isinstance(error, Refused)
-                or isinstance(last, ConfigurationError)
+                or isinstance(last, CircuitOpenError | ConfigurationError)
             ):
                 raise
             own = RunContext(context._run, context._visit, context.attempt, part)

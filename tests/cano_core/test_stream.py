@@ -1,25 +1,24 @@
-"""Streams: windows, cursors, items that fail, and where a resumed run goes on."""
+"""Streams: windows, their cursors, and where a resumed run goes on."""
 
 import asyncio
+import contextlib
 import math
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from cano_core import (
+    CheckpointStoreError,
     CloseReason,
     ConfigurationError,
     Count,
     Every,
     MemoryCheckpointStore,
-    Retry,
-    RetryExhaustedError,
     RowKind,
+    RunContext,
     Stop,
-    StreamTask,
-    TaskConfig,
     TaskFailedError,
     Workflow,
 )
@@ -143,111 +142,6 @@ def test_stop_in_the_last_window_is_honoured() -> None:
     assert task.reasons == []
 
 
-def test_an_item_that_fails_is_tried_again_and_not_dropped() -> None:
-    task = Numbers(4)
-    task.failures[2] = 2
-    config = TaskConfig(retry=Retry.fixed(2, 0))
-    assert start(streaming(task, None, config)) == "Done"
-    assert task.processed == [1, 2, 2, 2, 3, 4]
-    assert task.windows == [[1, 2, 3], [4]]
-
-
-def test_an_item_fails_after_its_retries() -> None:
-    task = Numbers(4)
-    task.failures[2] = 5
-    with pytest.raises(RetryExhaustedError) as caught:
-        start(streaming(task, None, TaskConfig(retry=Retry.fixed(1, 0))))
-    assert [str(each) for each in caught.value.attempts] == ["item 2", "item 2"]
-    assert task.processed == [1, 2, 2]
-
-
-def test_without_a_configuration_an_item_is_tried_once() -> None:
-    class Bare:
-        open, process_item = Numbers.open, Numbers.process_item
-        flush_window, on_close = Numbers.flush_window, Numbers.on_close
-        __init__ = Numbers.__init__
-
-    task: Any = Bare(4)
-    task.failures[2] = 1
-    with pytest.raises(TaskFailedError):
-        start(streaming(task))
-    assert task.processed == [1, 2]
-    assert start(streaming(task)) == "Done"
-
-
-def test_items_that_fail_may_be_left_out_until_too_many_do_in_a_row() -> None:
-    task = Numbers(9)
-    task.consecutive_errors = 2
-    task.failures.update({2: 1, 5: 1, 6: 1})
-    assert start(streaming(task)) == "Done"
-    assert task.windows == [[1, 3, 4], [7, 8, 9]]
-    assert task.left_out == [2, 5, 6]
-
-    task = Numbers(9)
-    task.consecutive_errors = 2
-    task.failures.update({5: 1, 6: 1, 7: 1})
-    with pytest.raises(TaskFailedError, match="item 7"):
-        start(streaming(task))
-    assert task.windows == [[1, 2, 3]]
-
-
-def test_an_item_may_be_tried_again_and_then_be_left_out() -> None:
-    task = Numbers(4)
-    task.consecutive_errors = math.inf
-    task.failures.update({1: 1, 2: 2, 3: 2})
-    config = TaskConfig(retry=Retry.fixed(1, 0))
-    assert start(streaming(task, None, config)) == "Done"
-    assert task.processed == [1, 1, 2, 2, 3, 3, 4]
-    assert task.windows == [[1, 4]]
-    assert task.left_out == [2, 3]
-
-
-def test_by_default_a_left_out_item_is_logged(caplog: Any) -> None:
-    task = Numbers(2)
-    task.consecutive_errors = 1
-    task.failures[1] = 1
-    task.item_left_out = StreamTask.item_left_out.__get__(task)  # type: ignore[method-assign]
-    assert start(streaming(task)) == "Done"
-    assert "leaves out an item that failed with ConnectionError" in caplog.text
-
-
-def test_items_that_were_left_out_do_not_come_again() -> None:
-    store, task = MemoryCheckpointStore(), Numbers(2)
-    task.consecutive_errors = math.inf
-    task.failures.update({1: 1, 2: 1})
-    task.close_failures = 1
-    with pytest.raises(TaskFailedError):
-        start_or_resume(streaming(task, store))
-    assert task.windows == []
-    assert cursors(store) == [2]
-
-
-def test_a_mistake_is_not_left_out() -> None:
-    class Mistaken(Numbers):
-        consecutive_errors = math.inf
-
-        async def process_item(self, item: int) -> Any:  # type: ignore[override]
-            raise ConfigurationError("wrong")
-
-    with pytest.raises(TaskFailedError, match="wrong"):
-        start(streaming(Mistaken(3)))
-
-
-def test_an_item_that_hangs_is_ended_by_its_time_limit() -> None:
-    task = Numbers(6)
-
-    async def run() -> None:
-        task.held[5] = asyncio.Event()
-        config = TaskConfig(retry=Retry.none(), attempt_timeout=0.01)
-        with pytest.raises(TaskFailedError) as caught:
-            await streaming(task, None, config).orchestrate("Work")
-        assert isinstance(caught.value.__cause__, TimeoutError)
-
-    asyncio.run(run())
-    assert task.windows == [[1, 2, 3]]
-    assert task.closed == 1
-
-
 @pytest.mark.parametrize("crash_in", [None, 1, 2])
 def test_a_visit_that_comes_back_opens_the_stream_anew(crash_in: int | None) -> None:
     store, task = MemoryCheckpointStore(), Numbers(4, window=Count(2))
@@ -347,69 +241,6 @@ def test_windows_may_be_a_time_long_and_empty_ones_are_passed_over() -> None:
     assert task.windows == [[1, 2], [3]]
 
 
-def test_an_iterator_that_is_read_ahead_of_time_stays_in_one_asyncio_task() -> None:
-    tasks = []
-
-    class Bounded(Numbers):
-        async def open(self, cursor: int | None) -> AsyncIterator[tuple[int, int]]:
-            async with asyncio.timeout(5):
-                for number in (1, 2, 3):
-                    tasks.append(asyncio.current_task())
-                    yield number, number
-            tasks.append(asyncio.current_task())
-
-    assert start(streaming(Bounded(0, window=Every(5)))) == "Done"
-    assert len(tasks) == 4
-    assert len(set(tasks)) == 1
-
-
-def plain(cursor: int | None) -> list[tuple[int, int]]:
-    return [(1, 1), (2, 2)]
-
-
-def generator(cursor: int | None) -> Iterator[tuple[int, int]]:
-    yield 1, 1
-    yield 2, 2
-
-
-async def coroutine(cursor: int | None) -> list[tuple[int, int]]:
-    return plain(cursor)
-
-
-async def nested(cursor: int | None) -> AsyncIterator[tuple[int, int]]:
-    return Numbers(2).open(cursor)
-
-
-@pytest.mark.parametrize("opening", [plain, generator, coroutine, nested])
-@pytest.mark.parametrize("window", [Count(1), Every(5)])
-def test_a_stream_may_be_anything_that_has_items(
-    opening: Callable[..., Any], window: Any
-) -> None:
-    task: Any = Numbers(0, window=window)
-    task.open = opening
-    assert start(streaming(task)) == "Done"
-    assert task.flushed == [1, 2]
-
-
-@pytest.mark.parametrize(
-    ("opening", "message"),
-    [
-        (lambda cursor: 7, "holds no items"),
-        (lambda cursor: "ab", "holds no items"),
-        (lambda cursor: [1], "a pair"),
-        (lambda cursor: [(1, 2, 3)], "a pair"),
-        (lambda cursor: [(object(), 2)], "the cursor of"),
-    ],
-)
-def test_what_open_must_not_give_stops_the_run(
-    opening: Callable[..., Any], message: str
-) -> None:
-    task: Any = Numbers(0)
-    task.open = opening
-    with pytest.raises(ConfigurationError, match=message):
-        start(streaming(task))
-
-
 def test_what_flush_window_must_not_return_stops_the_run() -> None:
     class Wrong(Numbers):
         async def flush_window(self, results: list[int]) -> Any:  # type: ignore[override]
@@ -417,44 +248,6 @@ def test_what_flush_window_must_not_return_stops_the_run() -> None:
 
     with pytest.raises(ConfigurationError, match="neither None nor Stop"):
         start(streaming(Wrong(3)))
-
-
-@dataclass
-class Offset:
-    partition: int
-    offset: int
-
-
-def test_cursors_are_read_back_as_they_are_declared() -> None:
-    store = MemoryCheckpointStore()
-    opened = []
-
-    class Typed(Numbers):
-        async def open(self, cursor: Any) -> AsyncIterator[tuple[Offset, int]]:  # type: ignore[override]
-            opened.append(cursor)
-            yield Offset(1, 3), 3
-
-    task = Typed(0)
-    task.close_failures = 1
-    with pytest.raises(TaskFailedError):
-        start_or_resume(streaming(task, store))
-    assert start_or_resume(streaming(task, store)) == "Done"
-    assert opened == [None, Offset(1, 3)]
-
-
-def test_a_cursor_that_can_not_be_read_any_more_stops_the_run() -> None:
-    store, task = MemoryCheckpointStore(), Numbers(3)
-    task.close_failures = 1
-    with pytest.raises(TaskFailedError):
-        start_or_resume(streaming(task, store))
-    other: Any = Numbers(3)
-
-    async def opening(cursor: Offset | None) -> Any:
-        return []
-
-    other.open = opening
-    with pytest.raises(ConfigurationError, match="can't be read"):
-        start_or_resume(streaming(other, store))
 
 
 def test_the_states_of_stop_and_of_on_close_are_the_transitions() -> None:
@@ -496,3 +289,56 @@ def test_a_window_that_never_ends_or_never_begins_is_refused(
 ) -> None:
     with pytest.raises(ConfigurationError):
         make()
+
+
+def test_one_window_of_time_follows_the_other() -> None:
+    task: Any = Numbers(0, window=Every(0.004))
+
+    async def opening(cursor: int | None) -> AsyncIterator[tuple[int, int]]:
+        for number in (1, 2, 3):
+            yield number, number
+            await task.has_flushed.wait()
+            task.has_flushed.clear()
+
+    async def run() -> object:
+        async with asyncio.timeout(2):
+            return await streaming(task).orchestrate("Work")
+
+    task.open = opening
+    assert asyncio.run(run()) == "Done"
+    assert task.windows == [[1], [2], [3]]
+
+
+def test_a_flush_that_hides_a_failure_of_the_store_stops_the_run() -> None:
+    class Failing(MemoryCheckpointStore):
+        async def append(self, workflow_id: str, *rows: Any) -> None:
+            if rows[0].kind is RowKind.MEMO:
+                raise OSError("disk full")
+            await super().append(workflow_id, *rows)
+
+    class Hiding(Numbers):
+        async def flush_window(self, results: list[int], run: RunContext) -> None:  # type: ignore[override]
+            with contextlib.suppress(Exception):
+                await run.once("tell", lambda: 1)
+
+    store, task = Failing(), Hiding(9)
+    with pytest.raises(CheckpointStoreError):
+        start_or_resume(streaming(task, store))
+    assert task.processed == [1, 2, 3]
+    assert kinds(store) == [ENTRY]
+
+
+def test_closing_has_an_idempotency_key_of_its_own_and_may_return_none() -> None:
+    keys = []
+
+    class Closing(Numbers):
+        async def on_close(  # type: ignore[override]
+            self, reason: CloseReason, run: RunContext
+        ) -> Literal["Done"] | None:
+            keys.append(run.idempotency_key)
+            return "Done" if reason is EXHAUSTED else None
+
+    workflow = streaming(Closing(1), MemoryCheckpointStore())
+    assert start_or_resume(workflow) == "Done"
+    assert keys == ["r/Work/1/close"]
+    assert workflow.graph.transitions["Work"] == frozenset({"Done", "Stopped"})

@@ -7,6 +7,7 @@ import pytest
 
 from cano_core import (
     Cancellation,
+    CheckpointStoreError,
     CloseReason,
     Count,
     Every,
@@ -30,6 +31,7 @@ def cancelled_in(
     item: int,
     task: Numbers,
     workflow: Workflow,
+    error: type[Exception] = RunCancelledError,
     *,
     rollback: bool = False,
 ) -> Exception:
@@ -45,7 +47,7 @@ def cancelled_in(
         cancel.cancel(rollback=rollback)
         await asyncio.sleep(0)
         task.held.pop(item).set()
-        with pytest.raises(RunCancelledError) as caught:
+        with pytest.raises(error) as caught:
             await going
         return caught.value
 
@@ -175,6 +177,27 @@ def test_a_cancelled_asyncio_task_leaves_a_stream_as_it_is(window: Any) -> None:
     assert task.reasons == []
     assert task.closed == 1
     assert cursors(store) == ([3] if window == Count(3) else [])
+
+
+def test_the_error_of_the_flush_comes_before_that_of_on_close() -> None:
+    store, task = MemoryCheckpointStore(), Numbers(9)
+    task.flush_failures = task.close_failures = 1
+    error = cancelled_in(2, task, streaming(task, store))
+    assert "flush" in causes(error)
+    assert task.reasons == [CANCELLED]
+
+
+def test_a_cancelled_stream_whose_store_fails_is_not_closed() -> None:
+    class Failing(MemoryCheckpointStore):
+        async def append(self, workflow_id: str, *rows: Any) -> None:
+            if rows[0].kind is RowKind.STEP_CURSOR:
+                raise OSError("disk full")
+            await super().append(workflow_id, *rows)
+
+    store, task = Failing(), Numbers(9)
+    cancelled_in(2, task, streaming(task, store), CheckpointStoreError)
+    assert task.windows == [[1, 2]]
+    assert task.reasons == []
 
 
 @pytest.mark.parametrize("rollback", [False, True])

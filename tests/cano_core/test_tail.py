@@ -28,7 +28,7 @@ from cano_core import (
     Workflow,
 )
 from cano_core.checkpoints.store import reads_tail
-from cano_core.progress import Cursor, Memo
+from cano_core.progress import Cursor, Memo, Progress, memo_key
 from one_task import start_or_resume
 
 ENTRY, CURSOR, MEMO = RowKind.STATE_ENTRY, RowKind.STEP_CURSOR, RowKind.MEMO
@@ -302,6 +302,34 @@ def test_a_version_that_is_not_accepted_is_found_although_its_cursors_are_left_o
         asyncio.run(
             story.workflow(store, version=2, accepts_versions=(0,)).resume_from("r")
         )
+
+
+def test_a_whole_log_has_no_gap_before_a_cursor() -> None:
+    class Gap(Whole):
+        async def load_run(self, workflow_id: str) -> Any:
+            return [
+                CheckpointRow(0, "Work", "step", ENTRY, None, 0),
+                CheckpointRow(2, "Work", "step", CURSOR, b"", 0),
+            ]
+
+    workflow = Story().workflow(Gap())
+    with pytest.raises(CorruptLogError, match="row 1 is missing"):
+        asyncio.run(workflow.resume_from("r"))
+
+
+def test_a_cursor_lets_go_of_what_all_steps_before_it_remembered() -> None:
+    progress = Progress()
+    for part, name in [("2/0", "a"), ("2/5", "a"), ("2/5/1", "a"), ("2/6", "a")]:
+        Memo(memo_key(part, name), b"").apply(progress)
+    for key in ("plain", memo_key("3/0", "a"), memo_key("2", "a")):
+        Memo(key, b"").apply(progress)
+    Cursor("2", 6, b"").apply(progress)
+    assert set(progress.memos) == {
+        memo_key("2/6", "a"),
+        "plain",
+        memo_key("3/0", "a"),
+        memo_key("2", "a"),
+    }
 
 
 def test_a_store_without_a_tail_is_read_whole() -> None:
