@@ -168,8 +168,15 @@ class TaskConfig:
             return call
 
         async def within_limit(*values: Any) -> Any:
-            async with asyncio.timeout(seconds):
-                return await call(*values)
+            try:
+                async with asyncio.timeout(seconds) as scope:
+                    return await call(*values)
+            except TimeoutError as error:
+                if not scope.expired():
+                    raise
+                raise TimeoutError(
+                    f"the attempt_timeout of {seconds} seconds is over"
+                ) from error
 
         return within_limit
 

@@ -207,6 +207,9 @@ def test_u23_a_compensation_that_hangs_is_cut_off_and_the_rest_undone() -> None:
     (left,) = caught.value.remaining
     assert (left.state, left.output) == ("B", 1)
     assert isinstance(left.error, TimeoutError)
+    assert "TimeoutError: the attempt_timeout of 0.01 seconds is over" in str(
+        caught.value
+    )
 
 
 def hanging_saga(store: Any = None, **options: Any) -> Workflow:
