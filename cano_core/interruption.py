@@ -199,9 +199,7 @@ class Interruption:
 
 def _what_then(run: Run, *, undone: bool, by: str = "") -> str:
     """Say what becomes of a run that was stopped."""
-    if undone:
-        return "; what it had done is undone"
-    if not run.resume_hint:
+    if undone or not run.resume_hint:
         return ""
     return f"; resume_from({run.id!r}) goes on with it{by}"
 

@@ -69,7 +69,7 @@ def test_c1_a_task_is_stopped_where_it_waits(undo: bool) -> None:
     del journal.holds["C"]
     if undo:
         assert journal.undone == ["B1", "A1"]
-        assert str(error).endswith("; what it had done is undone")
+        assert str(error).endswith("(path: A > B > C)")
         with pytest.raises(RolledBackError, match="RunCancelledError"):
             resume(saga(journal, store))
     else:
@@ -179,7 +179,7 @@ def test_while_the_row_of_a_state_is_written_its_task_is_stopped_at_once(
 
 
 @BOTH
-def test_c15_a_router_is_stopped(undo: bool) -> None:
+def test_c14_a_router_is_stopped(undo: bool) -> None:
     held, store, journal = Held(), MemoryCheckpointStore(), Journal()
     journal.holds["R"] = held
 
