@@ -238,7 +238,9 @@ def test_windows_may_be_a_time_long_and_empty_ones_are_passed_over() -> None:
 
     task.open = opening
     assert start(streaming(task)) == "Done"
-    assert task.windows == [[1, 2], [3]]
+    assert task.flushed == [1, 2, 3]
+    assert task.windows[-1] == [3]
+    assert all(task.windows)
 
 
 def test_what_flush_window_must_not_return_stops_the_run() -> None:

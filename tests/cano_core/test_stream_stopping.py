@@ -107,7 +107,7 @@ def test_a_stream_is_cancelled_while_it_waits_for_an_item(window: Any) -> None:
 def test_the_time_of_a_run_ends_a_stream_as_a_cancellation_does() -> None:
     store, task, watcher = MemoryCheckpointStore(), Numbers(9), RecordingObserver()
     task.waits_after = {4}
-    workflow = streaming(task, store, total_timeout=0.02, observers=[watcher])
+    workflow = streaming(task, store, total_timeout=0.15, observers=[watcher])
     with pytest.raises(WorkflowTimeoutError):
         start_or_resume(workflow)
     assert task.windows == [[1, 2, 3], [4]]
