@@ -77,8 +77,8 @@ class ConfigurationError(CanoError):
 class TaskFailedError(CanoError):
     """A task failed for good; its own exception is the ``__cause__``.
 
-    The run stays interrupted at the task's state: resuming it runs that state
-    again.
+    What the run had done before is undone, if it can be. If there is nothing to undo,
+    the run stays interrupted at the task's state: resuming it runs that state again.
 
     Attributes:
         workflow_id: the run, or None for a run without an id.
