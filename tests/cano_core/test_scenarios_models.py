@@ -18,10 +18,12 @@ from cano_core import (
     PollTask,
     Ready,
     RecordingObserver,
+    Retry,
     RolledBackError,
     RowKind,
     RunCancelledError,
     RunPhase,
+    TaskConfig,
     TaskFailedError,
     TimerTask,
     Workflow,
@@ -29,6 +31,7 @@ from cano_core import (
 from held import Held, cancelled, stop
 from sagas import ONCE, Journal, resume, start, written
 from small_flow import Managed
+from streams import Numbers
 
 LONG = 3600.0
 
@@ -257,3 +260,15 @@ def test_u38_u40_a_stepped_state_has_a_row_for_each_cursor_and_is_then_cleared()
     ]
     assert [row.sequence for row in store.rows] == list(range(6))
     assert written(store) == []
+
+
+def test_items_that_are_tried_again_do_not_open_a_stream_anew() -> None:
+    numbers = Numbers(4)
+    numbers.failures[2] = 2
+    workflow = Workflow().add_exit_states("Done", "Stopped")
+    config = TaskConfig(retry=Retry.fixed(2, 0))
+    workflow.register_stream("A", numbers, config=config)
+    assert start(workflow) == "Done"
+
+    assert (numbers.opened, numbers.closed) == ([None], 1)
+    assert numbers.processed == [1, 2, 2, 2, 3, 4]
