@@ -139,6 +139,48 @@ def test_what_can_not_be_kept_for_later_is_undone_at_once(tmp_path):
     assert search.failures() == {}
 
 
+def test_a_task_and_its_compensation_may_observe_the_same_name(tmp_path):
+    async def pay(self: Any) -> tuple[str, str]:
+        self.world.observe("paid", 42)
+        return "Check", "receipt"
+
+    async def refund(self: Any, receipt: str) -> None:
+        self.world.observe("paid", 0)
+
+    search = Search(planted(pay=pay, refund=refund), tmp_path)
+
+    assert search.baseline.observations["paid in Pay"] == ("42",)
+    assert search.baseline.observations["paid in Pay (compensation)"] == ("0",)
+    assert search.failures() == {}
+
+
+def test_the_way_of_a_rollback_is_told(tmp_path):
+    search = Search(saga(), tmp_path)
+    ways = {
+        point: [life.path[-1] for life in search.run(point).story.lives]
+        for point in ("Pick@end", "Pay@undone", "Check@cleared")
+    }
+    forward = "Book > Pick > Pay > Check"
+
+    assert search.baseline.lives[0].path == (
+        f"{forward} > rolling back > Pay undone > Book undone > rolled back",
+    )
+    assert ways["Pick@end"][1].startswith("resumed after Book > Pick > Pay > Check")
+    assert ways["Pay@undone"][:2] == [
+        f"{forward} > rolling back",
+        "resumed rolling back > Pay undone > Book undone > rolled back",
+    ]
+    assert ways["Check@cleared"][1] == "had been rolled back from Check"
+
+
+def test_where_an_effect_of_a_compensation_was_is_told(tmp_path):
+    search = Search(saga(), tmp_path)
+
+    assert {each.location.rpartition(" ")[2] for each in search.baseline.effects} == {
+        *("book", "unbook", "pay", "refund"),
+    }
+
+
 # Mistakes
 
 
