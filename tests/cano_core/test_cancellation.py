@@ -11,6 +11,7 @@ from cano_core import (
     CompensationFailedError,
     ConfigurationError,
     MemoryCheckpointStore,
+    OutcomeStatus,
     RecordingObserver,
     Retry,
     RolledBackError,
@@ -96,6 +97,8 @@ def test_the_hooks_come_in_the_documented_order() -> None:
         ("on_rollback_end", True),
         ("on_run_end", watcher.outcome),
     ]
+    assert watcher.outcome is not None
+    assert watcher.outcome.status is OutcomeStatus.ROLLED_BACK
 
 
 @BOTH

@@ -177,6 +177,14 @@ def test_a_compensation_is_tried_again_as_its_task_is() -> None:
     assert watcher.of("on_compensation_failure") == []
 
 
+def test_a_compensation_that_fails_every_time_is_listed_with_its_last_failure() -> None:
+    errors = [OSError("1st"), OSError("2nd"), OSError("3rd")]
+    journal = Journal(C=[ValueError("no")] * 3, undo_B=errors)
+    with pytest.raises(CompensationFailedError) as caught:
+        start(saga(journal, config=AGAIN))
+    assert caught.value.errors == (errors[-1],)
+
+
 def test_u23_a_compensation_that_hangs_is_cut_off_and_the_rest_undone() -> None:
     """U49: it began, and never came to its end."""
     undone = []
@@ -257,6 +265,7 @@ def test_u24_the_whole_rollback_has_a_time_limit() -> None:
     assert caught.value.errors == (left[0].error,)
     assert str(caught.value).count(": not tried") == 2
     assert watcher.compensated == []
+    assert watcher.of("on_compensation_failure") == [("r", "C", left[0].error)]
     assert written(store)[-1] == "D failed"
 
 

@@ -20,8 +20,10 @@ from cano_core import (
     TaskFailedError,
     Workflow,
 )
+from saga_rows import completion
 from sagas import ONCE, Journal, Noting, resume, saga, start, written
 from scripted_store import ScriptedStore, ThreeMethodStore, raising
+from small_flow import row
 
 STORES = [ScriptedStore, ThreeMethodStore]
 
@@ -120,6 +122,34 @@ def after(journal: Journal, store: Any = None, **options: Any) -> Workflow:
         journal.step(f"undo {output}")
 
     return workflow.register_with_compensation("First", first, compensate=undo)
+
+
+def test_it_is_recorded_in_the_call_that_ends_the_run() -> None:
+    store = Noting()
+    with pytest.raises(TaskFailedError):
+        start(unwritable(Journal(), store), "Last")
+    assert store.appends == [
+        ["Last STATE_ENTRY"],
+        ["Last MEMO"],
+        ["Last ROLLBACK", "finish"],
+    ]
+
+
+def test_what_has_to_wait_for_it_is_listed_in_the_order_of_undoing() -> None:
+    store, journal = MemoryCheckpointStore(), Journal(undo_live=[OSError("busy")])
+    rows = [
+        row(0, "A"),
+        completion(1, "A", "B", "A1"),
+        row(2, "B"),
+        completion(3, "B", "Last", "B1"),
+        row(4, "Last"),
+    ]
+    asyncio.run(store.append("r", *rows))
+    with pytest.raises(CompensationFailedError) as caught:
+        resume(unwritable(journal, store))
+    left = [(each.state, each.sequence) for each in caught.value.remaining]
+    assert left == [("Last", 4), ("B", 2), ("A", 0)]
+    assert [each.output for each in caught.value.remaining[1:]] == ["B1", "A1"]
 
 
 def test_what_was_done_before_is_undone_after_it() -> None:
