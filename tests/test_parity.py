@@ -38,7 +38,7 @@ ROWS = list(rows())
 
 
 @cache
-def tests_in(path: Path) -> frozenset[str]:
+def defined_in(path: Path) -> frozenset[str]:
     tree = ast.parse(path.read_text("utf-8"))
     return frozenset(
         node.name
@@ -69,7 +69,7 @@ def test_a_row_has_no_empty_cell_and_names_tests_that_exist(row: Row) -> None:
     for file, name in named:
         path = ROOT / "tests" / file
         assert path.is_file(), file
-        assert name in tests_in(path), f"{file} has no {name}"
+        assert name in defined_in(path), f"{file} has no {name}"
 
 
 @pytest.mark.parametrize(("letter", "count"), SCENARIOS.items())
