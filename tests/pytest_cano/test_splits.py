@@ -172,3 +172,17 @@ def test_memos_of_branches_are_points_of_the_split(tmp_path):
     assert {"Fan@memo:1", "Fan@memo:2"} <= set(search.points)
     assert set(search.failures()) <= {"Fan@effect:1", "Fan@effect:2"}
     assert set(search.failures().values()) == {"DUPLICATED"}
+
+
+def test_an_effect_is_where_its_branch_asked_for_it(tmp_path):
+    def once(world: WorldView) -> Any:
+        async def call(run: RunContext) -> None:
+            await run.once("act", world.ledger.effect, "act")
+
+        return call
+
+    search = Search(fan(once, calling("b")), tmp_path)
+
+    assert {each.location.rpartition(" ")[2] for each in search.baseline.effects} == {
+        "call"
+    }
