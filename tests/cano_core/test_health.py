@@ -54,7 +54,9 @@ def test_without_resources_all_is_well() -> None:
 
 
 @pytest.mark.parametrize(
-    "resource", [object(), {"health": 1}, None, Says, lambda: 1], ids=repr
+    "resource",
+    [object(), {"health": 1}, None, Says, lambda: 1],
+    ids=["object", "dict", "None", "class", "function"],
 )
 def test_a_resource_that_can_not_tell_is_healthy(resource: object) -> None:
     assert check(it=resource).resources == {"it": HEALTHY}
