@@ -211,7 +211,9 @@ class Launcher:
         elif stop is not None and stop.limit is not None and position.failure is None:
             began = Memo(STARTED, encode_number(stop.started))
             log.hold(RowKind.MEMO, label, name, began.encode())
-        await log.flush()
+        # Where nothing is left to do, the row by which the run ends claims it.
+        if position.failure is None or position.to_undo:
+            await log.flush()
 
     def _check_data(self, workflow_id: str, position: Position) -> None:
         if self.codec is None:

@@ -99,9 +99,13 @@ class _Rollback:
         """Undo every completed visit, the last one first, and conclude the run."""
         run = self._run
         self._begin()
+        undone: list[str] = []
         for completed in reversed(run.completed):
-            await self._undo(completed)
+            await self._recorded(undone)
+            if await self._undo(completed):
+                undone.append(completed.label)
         if self._remaining:
+            await self._recorded(undone)
             raise self._failed("tries it again")
         outcome = Outcome(
             OutcomeStatus.ROLLED_BACK,
@@ -112,7 +116,19 @@ class _Rollback:
         if run.log is not None:
             await run.log.finish(outcome, exit_row=False)
         run.outcome = outcome
+        for label in undone:
+            self._tell("on_compensated", label)
         self._tell("on_rollback_end", True)
+
+    async def _recorded(self, undone: list[str]) -> None:
+        """Write what is undone; the last one's row is left to the end of the run.
+
+        So the run ends only for whom its log still belongs to.
+        """
+        if undone and self._run.log is not None:
+            await self._run.log.flush()
+        while undone:
+            self._tell("on_compensated", undone.pop())
 
     async def undo_unwritable(self, done: Unwritable) -> None:
         """Undo what no row can keep.
@@ -136,8 +152,8 @@ class _Rollback:
                 self._keep(each.label, each.entry, self._output(each), None)
             raise self._failed("runs the state again, and then tries it again")
 
-    async def _undo(self, completed: Completed) -> None:
-        """Undo one visit and record it; or keep it among what remains."""
+    async def _undo(self, completed: Completed) -> bool:
+        """Undo one visit and let its row wait; or keep it among what remains."""
         run, label = self._run, completed.label
         entry = None if run.log is None else completed.entry
         handler = self._by_label.get(label)
@@ -150,23 +166,23 @@ class _Rollback:
             output = handler.codec.decode(completed.output)
         except Exception as error:  # noqa: BLE001 -- a user's codec may raise anything
             self._keep(label, entry, completed.output, error)
-            return
+            return False
         if self._end is not None and time.monotonic() >= self._end:
             self._keep(label, entry, output, None)
-            return
+            return False
         visit = run.revisit(handler, completed)
         problem = await self._call(handler, visit, output, completed.entry)
         if problem is not None:
             self._keep(label, entry, output, problem)
-            return
+            return False
         if run.log is not None:
-            await run.log.append(
+            run.log.hold(
                 RowKind.COMPENSATED,
                 label,
                 handler.name,
                 encode_number(completed.entry),
             )
-        self._tell("on_compensated", label)
+        return True
 
     async def _call(
         self, handler: CompensatableHandler, visit: Visit, output: object, entry: int
