@@ -9,7 +9,22 @@ run goes on from its last row.
     workflow.register("Charge", charge).register("Ship", ship).add_exit_state("Done")
     await workflow.start_or_resume("Charge", workflow_id="order-1")
 
-Knows nothing of testing. PYTEST_DONT_REWRITE
+What is here, by what it is for:
+
+    define and run      Workflow, State, TaskConfig, Retry, RunContext, Codec, Graph
+    more than one call  PollTask, TimerTask, BatchTask, SteppedTask, StreamTask, and
+                        what their methods take and return
+    beside each other   JoinConfig, JoinStrategy, SplitResult
+    undo                Workflow.register_with_compensation, Failure, NotUndone
+    guard               CircuitBreaker, RateLimiter, WindowedRateLimiter,
+                        MultiRateLimiter, Cancellation
+    keep                MemoryCheckpointStore, SQLiteCheckpointStore, CheckpointStore
+    repeat              Scheduler (extra ``scheduler``)
+    see                 WorkflowObserver, RecordingObserver, LoggingObserver, Health,
+                        RunStatus, Outcome; cano_core.otel (extra ``otel``)
+    errors              CanoError, and the tree in cano_core.errors
+
+`docs/engine.md` is where to begin. Knows nothing of testing. PYTEST_DONT_REWRITE
 """
 
 from importlib import import_module
