@@ -102,7 +102,7 @@ async def main() -> None:
     print(" ", await workflow.orchestrate("Seat", workflow_id="monday"))
 
     print("total_timeout")
-    workflow = evening(store, Cinema(hangs=1), total_timeout=0.05)
+    workflow = evening(store, Cinema(hangs=1), total_timeout=0.2)
     try:
         await workflow.orchestrate("Seat", workflow_id="tuesday")
     except WorkflowTimeoutError as error:

@@ -12,7 +12,7 @@ Prints:
     quorum of 2: (7, 5); Cyd failed; not waited for: Dan
     half of them: (7, 5); Cyd failed; not waited for: Dan
     partial results, 2: (7, 5); Cyd failed; not waited for: Dan
-    what there is in 50 ms: (7, 5); Cyd failed; not waited for: Dan
+    what there is in 0.2 s: (7, 5); Cyd failed; not waited for: Dan
 """
 
 import asyncio
@@ -36,8 +36,8 @@ WAYS = {
     "quorum of 2": JoinConfig(JoinStrategy.quorum(2), "Choose"),
     "half of them": JoinConfig(JoinStrategy.percentage(0.5), "Choose"),
     "partial results, 2": JoinConfig(JoinStrategy.partial_results(2), "Choose"),
-    "what there is in 50 ms": JoinConfig(
-        JoinStrategy.partial_timeout(1), "Choose", timeout=0.05
+    "what there is in 0.2 s": JoinConfig(
+        JoinStrategy.partial_timeout(1), "Choose", timeout=0.2
     ),
 }
 

@@ -89,7 +89,7 @@ class Embargo(cano.TimerTask):
     """Waits until a moment."""
 
     async def wait(self) -> float:
-        return 0.02
+        return 0.01
 
     async def after_wait(self) -> Literal["Send"]:
         print("timer: it is time")

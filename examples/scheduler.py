@@ -26,6 +26,7 @@ from pathlib import Path
 
 from cano_core import (
     Backoff,
+    CheckpointStore,
     RunContext,
     Scheduler,
     SQLiteCheckpointStore,
@@ -73,18 +74,20 @@ async def report() -> str:
     return "Done"
 
 
+def backup(store: CheckpointStore, cloud: Cloud) -> Workflow:
+    return (
+        Workflow(checkpoint_store=store, resources={"cloud": cloud})
+        .register("Dump", dump)
+        .register("Upload", upload, config=TaskConfig.minimal())
+        .add_exit_state("Done")
+    )
+
+
 async def main(path: Path) -> None:
     cloud = Cloud()
     async with SQLiteCheckpointStore(path) as store:
-        backups = (
-            Workflow(checkpoint_store=store, resources={"cloud": cloud})
-            .register("Dump", dump)
-            .register("Upload", upload, config=TaskConfig.minimal())
-            .add_exit_state("Done")
-        )
-
         scheduler = Scheduler(backoff=Backoff(initial=0.05, trip_after=5))
-        scheduler.every("backup", backups, "Dump", fixed_delay=0.01)
+        scheduler.every("backup", backup(store, cloud), "Dump", fixed_delay=0.01)
         async with scheduler:
             for moment in (cloud.failed, cloud.recovered):
                 await moment.wait()
@@ -102,5 +105,6 @@ async def main(path: Path) -> None:
         print(f"report: {status.state}, runs: {status.run_count}")
 
 
-with tempfile.TemporaryDirectory() as directory:
-    asyncio.run(main(Path(directory) / "runs.db"))
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(main(Path(directory) / "runs.db"))

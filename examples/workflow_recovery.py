@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from cano_core import (
+    CheckpointStore,
     RunContext,
     SQLiteCheckpointStore,
     TaskConfig,
@@ -68,19 +69,21 @@ async def finalize() -> Literal[Step.DONE]:
     return Step.DONE
 
 
+def recovery(store: CheckpointStore, crash: CrashOnce) -> Workflow:
+    return (
+        Workflow(
+            resources={"crash": crash}, checkpoint_store=store, observers=[Watcher()]
+        )
+        .register(Step.START, start)
+        .register(Step.PROCESS, process, config=TaskConfig.minimal())
+        .register(Step.FINALIZE, finalize)
+        .add_exit_state(Step.DONE)
+    )
+
+
 async def main(directory: Path) -> None:
     async with SQLiteCheckpointStore(directory / "recovery.db") as store:
-        workflow = (
-            Workflow(
-                resources={"crash": CrashOnce()},
-                checkpoint_store=store,
-                observers=[Watcher()],
-            )
-            .register(Step.START, start)
-            .register(Step.PROCESS, process, config=TaskConfig.minimal())
-            .register(Step.FINALIZE, finalize)
-            .add_exit_state(Step.DONE)
-        )
+        workflow = recovery(store, CrashOnce())
 
         print("run 1")
         try:

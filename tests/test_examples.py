@@ -1,6 +1,7 @@
 """Every example runs, and does what it says."""
 
 import ast
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from documentation import difference, matches
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
 SUITES = sorted({path.parent for path in EXAMPLES.glob("*/test_*.py")})
+KEEPING = [path for path in SCRIPTS if "checkpoint_store=" in path.read_text("utf-8")]
+KEPT = ("examples/crash_tests", "examples/order_pipeline")
 PRINTS = "Prints:\n"
 
 
@@ -94,6 +97,28 @@ def test_a_suite_is_judged_when_it_is_crashed(
     for text in crashed.shows:
         _, found, rest = rest.partition(text)
         assert found, f"{text!r} is not (in this order) in:\n{done.output}"
+
+
+def test_what_keeps_a_log_comes_to_the_same_end_wherever_it_crashes(tmp_path: Path):
+    done = run_suite(tmp_path, f"-p no:xdist {' '.join(KEPT)} --cano-crash=all")
+
+    assert done.status == 0, done.output
+    assert re.search(r"score  (\d{3,})/\1 schedules passed", done.output), done.output
+
+
+@pytest.mark.parametrize("script", KEEPING, ids=lambda path: path.name)
+def test_a_script_that_keeps_a_log_is_crash_tested(script: Path):
+    tests = (EXAMPLES / "crash_tests" / "test_scripts.py").read_text("utf-8")
+
+    assert f"import {script.stem}\n" in tests
+    assert f"def test_{script.stem}(" in tests
+
+
+def test_the_readme_lists_every_example():
+    listed = (EXAMPLES / "README.md").read_text("utf-8")
+
+    for path in (*SCRIPTS, *SUITES):
+        assert f"({path.name}" in listed
 
 
 def test_there_are_scripts_and_suites():
