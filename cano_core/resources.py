@@ -12,7 +12,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 from .errors import ResourceError
 from .health import can_tell
@@ -20,6 +20,7 @@ from .wording import described
 
 logger = logging.getLogger("cano_core")
 
+T = TypeVar("T")
 Undo = Callable[[], Awaitable[None]]
 
 
@@ -47,12 +48,19 @@ class Lease:
 class ResourceScope:
     """A workflow's resources, and who is using them.
 
+    Args:
+        resources: what tasks are to get, by name.
+        timeout: seconds that setting one up, or tearing it down, may take; or None.
+
     Attributes:
         values: what tasks get, by name.
     """
 
-    def __init__(self, resources: Mapping[str, object]) -> None:
+    def __init__(
+        self, resources: Mapping[str, object], timeout: float | None = None
+    ) -> None:
         self._resources = dict(resources)
+        self._timeout = timeout
         self._managed = any(_is_managed(each) for each in self._resources.values())
         self._lease = Lease(None)
         self.values: dict[str, object] = dict(self._resources)
@@ -116,7 +124,7 @@ class ResourceScope:
     async def _set_up_all(self, lease: Lease) -> None:
         for name, resource in self._resources.items():
             try:
-                self.values[name], undo = await _set_up(resource)
+                self.values[name], undo = await self._in_time(_set_up(resource))
             except BaseException as error:
                 await self._tear_down_all(lease)
                 if not isinstance(error, Exception):
@@ -135,7 +143,7 @@ class ResourceScope:
         while lease.undo:
             name, undo = lease.undo.pop()
             try:
-                await undo()
+                await self._in_time(undo())
             except Exception:
                 logger.exception("resource %r could not be torn down", name)
             except BaseException as error:  # noqa: BLE001 -- raised after the rest
@@ -144,6 +152,16 @@ class ResourceScope:
             self.values.update(self._resources)
         if ended is not None:
             raise ended
+
+    async def _in_time(self, work: Awaitable[T]) -> T:
+        """Await something, and give it up when its time is over."""
+        try:
+            async with asyncio.timeout(self._timeout) as scope:
+                return await work
+        except TimeoutError as error:
+            if not scope.expired():
+                raise
+            raise TimeoutError(f"no end within {self._timeout} seconds") from error
 
 
 # Entering one of these is taking it: no task could, while the workflow had it.

@@ -56,6 +56,8 @@ class Workflow(WorkflowDefinition):
             for no limit.
         store_timeout: seconds that one call of the store may take before the run
             stops, resumable; None for no limit.
+        resource_timeout: seconds that setting up one resource, or tearing it down,
+            may take; None for no limit.
 
     Raises:
         ConfigurationError: an argument can't be used.
@@ -73,10 +75,13 @@ class Workflow(WorkflowDefinition):
         total_timeout: float | None = None,
         compensation_timeout: float | None = None,
         store_timeout: float | None = 60.0,
+        resource_timeout: float | None = None,
     ) -> None:
         if checkpoint_store is not None:
             check_store(checkpoint_store)
-        self._scope = ResourceScope(resources or {})
+        self._scope = ResourceScope(
+            resources or {}, seconds_in("resource_timeout", resource_timeout)
+        )
         self._store = checkpoint_store
         self._total_timeout = seconds_in("total_timeout", total_timeout)
         self._compensation_timeout = seconds_in(
