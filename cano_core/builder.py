@@ -122,7 +122,8 @@ class WorkflowDefinition:
         If too many branches fail, the run fails with a `TaskFailedError`: its
         ``attempts`` are the last exceptions of the branches that failed, in their
         order; its ``__cause__`` is that of the one that failed, an `ExceptionGroup` of
-        several, or a `TimeoutError` that says that the join's time was over.
+        several, or a `TimeoutError` that says that the join's time was over, which is
+        then also the last of the ``attempts``.
 
         Args:
             state: an Enum member or a string.

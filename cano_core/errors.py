@@ -176,8 +176,8 @@ class RunCancelledError(CanoError):
         workflow_id: the run, or None for a run without an id.
         state: label of the state it was in, or was about to enter.
         path: labels of the states that the run went through.
-        rollback: whether what was done has been undone; if not, the run can be
-            resumed.
+        rollback: whether what was done has been undone, if there was anything; if
+            not, the run can be resumed.
     """
 
     def __init__(
