@@ -131,3 +131,18 @@ def test_a_split_that_has_changed_meanwhile_is_a_clear_error(change: str) -> Non
     with pytest.raises(TaskFailedError, match="split 'Fan', which") as caught:
         asyncio.run(workflow.resume_from("r"))
     assert type(caught.value.__cause__) is ConfigurationError
+
+
+def test_a_compensation_that_takes_it_is_found_before_anything_runs() -> None:
+    """No log keeps it for a rollback; what undoing needs is the task's output."""
+
+    async def take(result: SplitResult) -> tuple[str, int]:
+        return "Done", 1
+
+    async def undo(output: int, result: SplitResult) -> None:
+        raise AssertionError
+
+    workflow = Workflow().add_exit_state("Done")
+    workflow.register_with_compensation("Take", take, compensate=undo)
+    with pytest.raises(ConfigurationError, match=r"'take \(comp.*takes a SplitResult"):
+        workflow.validate()
