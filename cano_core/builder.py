@@ -174,8 +174,8 @@ class WorkflowDefinition:
         Raises:
             ConfigurationError: as `register`; or there is no compensation.
         """
-        entry_point(task)
         undo = compensation_of(task, compensate)
+        entry_point(task)
         config = config_for(task, config)
         label = self._claim_label(state)
         self._registrations.append(CompensatableState(state, label, task, undo, config))

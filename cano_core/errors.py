@@ -86,7 +86,10 @@ class TaskFailedError(CanoError):
         path: labels of the states that the run went through, the failed one last
             (of a very long run the last thousand).
         attempts: the exception of every attempt, in order.
+        rolled_back: whether what the run had done has been undone: then it is over.
     """
+
+    rolled_back = False
 
     def __init__(
         self,
@@ -151,7 +154,10 @@ class WorkflowTimeoutError(CanoError):
         state: label of the state it was in, or was about to enter.
         limit: the ``total_timeout``, in seconds.
         path: labels of the states that the run went through.
+        rolled_back: whether what the run had done has been undone: then it is over.
     """
+
+    rolled_back = False
 
     def __init__(
         self,
@@ -176,9 +182,12 @@ class RunCancelledError(CanoError):
         workflow_id: the run, or None for a run without an id.
         state: label of the state it was in, or was about to enter.
         path: labels of the states that the run went through.
-        rollback: whether what was done has been undone, if there was anything; if
-            not, the run can be resumed.
+        rollback: whether it asked for what was done to be undone.
+        rolled_back: whether there was something, and it is: then the run is over. If
+            not, it can be resumed.
     """
+
+    rolled_back = False
 
     def __init__(
         self,

@@ -213,3 +213,8 @@ class SplitResult:
     errors: Mapping[int, str]
     cancelled: tuple[int, ...]
     succeeded: tuple[int, ...]
+
+    @property
+    def by_branch(self) -> Mapping[int, Any]:
+        """What the successful branches returned, by index."""
+        return dict(zip(self.succeeded, self.values, strict=True))

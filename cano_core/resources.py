@@ -12,6 +12,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar, final
 
 from .errors import ResourceError
@@ -184,7 +185,18 @@ def _is_entered(resource: object) -> bool:
 
 async def _set_up(resource: Any) -> tuple[object, Undo | None]:
     if _is_entered(resource):
-        value = await resource.__aenter__()
+        try:
+            value = await resource.__aenter__()
+        except AttributeError as error:
+            if isinstance(resource, AbstractAsyncContextManager) and hasattr(
+                resource, "gen"
+            ):
+                raise TypeError(
+                    "what an @asynccontextmanager function returns can be entered only "
+                    "once, and these resources are needed again; give an object with "
+                    "setup() and teardown(), or a class with __aenter__ and __aexit__"
+                ) from error
+            raise
 
         async def leave() -> None:
             await resource.__aexit__(None, None, None)

@@ -116,6 +116,8 @@ class _Rollback:
         if run.log is not None:
             await run.log.finish(outcome, exit_row=False)
         run.outcome = outcome
+        if self._cause is not None:
+            self._cause.rolled_back = True
         for label in undone:
             self._tell("on_compensated", label)
         self._tell("on_rollback_end", True)

@@ -155,7 +155,11 @@ class Run:
         """How an interrupted run goes on, as messages say it; empty if it can't."""
         if self.log is None or not self.log.next_sequence:
             return ""
-        return f"; resume_from({self.workflow_id!r}) runs this state again"
+        visit = self.visit
+        then = "runs this state again"
+        if visit is not None and visit.entry is None:
+            then = "goes on from the state before this router"
+        return f"; resume_from({self.workflow_id!r}) {then}"
 
     def take_over(self, position: Position) -> None:
         """Take over from a log: where it ended, and what is still to be undone."""
@@ -167,7 +171,6 @@ class Run:
 
     def re_enter(self, position: Position) -> None:
         """Let the next visit be the one that the log ended in."""
-        self.path.pop()
         self._visits[position.label] -= 1
         self._re_entry = position
 
@@ -187,7 +190,6 @@ class Run:
     def begin(self, handler: Handler) -> Visit:
         """Begin a visit, or go on with the one of the log; no row is written."""
         label = handler.label
-        self.path.append(label)
         number = self._visits.get(label, 0) + 1
         self._visits[label] = number
         self.visit = visit = Visit(handler, number)
@@ -198,8 +200,10 @@ class Run:
             visit.progress = position.progress
             # The row by which this process claimed the run came after the position.
             visit.resumes = position.resumes + 1
-        elif self.handed:
-            visit.progress.memos, self.handed = self.handed, {}
+        else:
+            self.path.append(label)
+            if self.handed:
+                visit.progress.memos, self.handed = self.handed, {}
         if self.tell is not None:
             self.tell("on_state_enter", self.workflow_id, label)
         return visit

@@ -18,7 +18,7 @@ class RunPhase(StrEnum):
     ROLLING_BACK = "rolling back"
     FINISHED = "finished"
     ROLLED_BACK = "rolled back"
-    UNKNOWN = "never started, or finished and forgotten by its store"
+    UNKNOWN = "never started, or ended and forgotten by its store"
 
 
 @final
@@ -63,13 +63,14 @@ def status_of(
         remembered: whether the store would have kept an outcome.
     """
     if rows:
+        count = rows[-1].sequence + 1  # what a store gives may be the tail alone
         for row in reversed(rows):
             if row.kind == RowKind.ROLLBACK:
-                return RunStatus(RunPhase.ROLLING_BACK, row.state, len(rows))
+                return RunStatus(RunPhase.ROLLING_BACK, row.state, count)
         state = rows[-1].state
         ended = rows[-1].kind == RowKind.STATE_ENTRY and state in exits
         phase = RunPhase.FINISHED if ended else RunPhase.INTERRUPTED
-        return RunStatus(phase, state, len(rows))
+        return RunStatus(phase, state, count)
     if outcome is not None:
         return RunStatus(_ENDED[outcome.status], outcome.state)
     return RunStatus(RunPhase.NEVER_STARTED if remembered else RunPhase.UNKNOWN)

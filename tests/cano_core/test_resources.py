@@ -1,8 +1,10 @@
 """What surrounds a workflow's runs: set up once before, torn down once after."""
 
 import asyncio
+import contextlib
 import gc
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -405,3 +407,19 @@ def test_unmanaged_resources_are_handed_over_as_they_are() -> None:
 
     run(workflow_with({"value": value}, work))
     assert seen[0] is value
+
+
+def test_a_context_manager_that_can_be_entered_only_once_says_so() -> None:
+    @contextlib.asynccontextmanager
+    async def connect() -> AsyncIterator[str]:
+        yield "connection"
+
+    async def task(database: str) -> str:
+        assert database == "connection"
+        return "Done"
+
+    workflow = Workflow(resources={"database": connect()})
+    workflow.register("A", task).add_exit_state("Done")
+    assert asyncio.run(workflow.orchestrate("A")) == "Done"
+    with pytest.raises(ResourceError, match=r"'database'.*entered only once"):
+        asyncio.run(workflow.orchestrate("A"))

@@ -279,3 +279,18 @@ def test_where_it_is_the_start_state_it_has_both() -> None:
         start(workflow, "R")
     assert resume(workflow) == "Done"
     assert keys == ["r/R/1", "r/R/1"]
+
+
+def test_a_failed_router_says_where_a_resume_goes_on() -> None:
+    async def begin() -> str:
+        return "Choose"
+
+    def choose() -> str:
+        raise OSError("no idea")
+
+    workflow = Workflow(checkpoint_store=MemoryCheckpointStore())
+    workflow.register("Begin", begin)
+    workflow.register_router("Choose", choose, config=TaskConfig.minimal())
+    workflow.add_exit_state("Done")
+    with pytest.raises(TaskFailedError, match="goes on from the state before this"):
+        asyncio.run(workflow.orchestrate("Begin", workflow_id="r"))

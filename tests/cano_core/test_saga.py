@@ -11,7 +11,10 @@ import pytest
 
 from cano_core import (
     CompensationFailedError,
+    ConfigurationError,
     MemoryCheckpointStore,
+    PollTask,
+    Ready,
     RecordingObserver,
     Retry,
     RetryExhaustedError,
@@ -362,3 +365,35 @@ def test_a_crash_within_a_compensation_leaves_the_rest_to_a_resume() -> None:
     with pytest.raises(RolledBackError):
         resume(saga(journal, store))
     assert journal.undone == ["B1", "B1", "A1"]
+
+
+def test_a_failure_says_whether_what_was_done_is_undone() -> None:
+    async def reserve() -> tuple[str, int]:
+        return "Pay", 5
+
+    async def release(amount: int) -> None:
+        pass
+
+    async def pay() -> str:
+        raise OSError("no money")
+
+    def workflow() -> Workflow:
+        made = Workflow(checkpoint_store=MemoryCheckpointStore())
+        made.register_with_compensation("Reserve", reserve, compensate=release)
+        made.register("Pay", pay, config=TaskConfig.minimal())
+        return made.add_exit_state("Done")
+
+    with pytest.raises(TaskFailedError) as undone:
+        asyncio.run(workflow().orchestrate("Reserve", workflow_id="r"))
+    with pytest.raises(TaskFailedError) as left:
+        asyncio.run(workflow().orchestrate("Pay", workflow_id="r"))
+    assert (undone.value.rolled_back, left.value.rolled_back) == (True, False)
+
+
+def test_a_processing_model_can_not_be_compensated_and_the_error_says_so() -> None:
+    class Wait(PollTask):
+        async def poll(self) -> Ready[str]:
+            return Ready("Done")
+
+    with pytest.raises(ConfigurationError, match="is a PollTask, which can't be"):
+        Workflow().register_with_compensation("A", Wait(), compensate=print)

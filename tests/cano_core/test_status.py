@@ -9,7 +9,9 @@ from cano_core import (
     CheckpointRow,
     CheckpointStoreError,
     ConfigurationError,
+    Done,
     MemoryCheckpointStore,
+    More,
     Outcome,
     OutcomeStatus,
     RowKind,
@@ -157,3 +159,16 @@ def test_a_store_that_fails_to_answer_has_failed(call: str) -> None:
 
     with pytest.raises(CheckpointStoreError, match="OSError: disk"):
         asyncio.run(getattr(flow(ScriptedStore(before=fail)), call)("r"))
+
+
+def test_rows_that_a_store_leaves_out_of_the_tail_are_counted() -> None:
+    async def step(cursor: int | None) -> More[int] | Done[str]:
+        if cursor == 4:
+            raise KeyboardInterrupt
+        return More((cursor or 0) + 1)
+
+    workflow = Workflow(checkpoint_store=MemoryCheckpointStore())
+    workflow.register_stepped("Count", step).add_exit_state("Done")
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(workflow.orchestrate("Count", workflow_id="r"))
+    assert asyncio.run(workflow.status("r")).rows == 5

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from cano_core import (
+    Cancellation,
     CompensationFailedError,
     MemoryCheckpointStore,
     RecordingObserver,
     RolledBackError,
     RowKind,
+    RunCancelledError,
     RunPhase,
     Workflow,
     WorkflowTimeoutError,
@@ -193,3 +195,22 @@ def test_a_machine_that_slept_finds_out_that_the_time_is_over(
     journal.holds["C"] = later
     with pytest.raises(WorkflowTimeoutError):
         start(saga(journal, total_timeout=600))
+
+
+def test_a_run_whose_time_is_over_at_its_resume_says_where_it_was() -> None:
+    async def task() -> str:
+        raise KeyboardInterrupt
+
+    store = MemoryCheckpointStore()
+
+    def workflow(**options: Any) -> Workflow:
+        made = Workflow(checkpoint_store=store, **options)
+        return made.register("A", task).add_exit_state("Done")
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(workflow().orchestrate("A", workflow_id="r"))
+    stop = Cancellation()
+    stop.cancel()
+    with pytest.raises(RunCancelledError, match=r"path: A\)") as caught:
+        asyncio.run(workflow().resume_from("r", cancel=stop))
+    assert caught.value.path == ("A",)
