@@ -126,8 +126,9 @@ class CompensatableState:
             problems.append(f"task {name!r}: its output: {error}")
         if backward.takes_join:
             problems.append(
-                f"task '{name} (compensation)' takes a SplitResult, which only the task "
-                "of the state after a split gets; put what undoing needs into the output"
+                f"task '{name} (compensation)' takes a SplitResult, which only the "
+                "task of the state after a split gets; put what undoing needs into "
+                "the output"
             )
         assembly = Assembly.of(forward.call(), self.config, forward, backward)
         handler = CompensatableHandler(

@@ -57,7 +57,7 @@ class Workflow(WorkflowDefinition):
         store_timeout: seconds that one call of the store may take before the run
             stops, resumable; None for no limit.
         resource_timeout: seconds that setting up one resource, or tearing it down,
-            may take; None for no limit.
+            may take; None for no limit. A sync ``setup`` can't be cut short.
 
     Raises:
         ConfigurationError: an argument can't be used.
