@@ -240,19 +240,31 @@ class Launcher:
             handler: where it begins or re-enters.
             resumed_after: sequence of the last row that the run was resumed after.
         """
-        async with self._alive(run, resumed_after):
+        async with self._alive(run, resumed_after, before=handler.label):
             return await run.drive(run.table[handler.state])
 
     @asynccontextmanager
-    async def _alive(self, run: Run, resumed_after: int | None) -> AsyncIterator[None]:
-        """Set the resources up for a run, and tell of its beginning and its end."""
+    async def _alive(
+        self, run: Run, resumed_after: int | None, *, before: str | None = None
+    ) -> AsyncIterator[None]:
+        """Set the resources up for a run, and tell of its beginning and its end.
+
+        Args:
+            run: the run.
+            resumed_after: sequence of the last row that the run was resumed after.
+            before: the state that a stop keeps it from; None if nothing may stop it.
+        """
         tell = run.tell
         if tell is not None:
             tell("on_run_start", run.workflow_id)
             if resumed_after is not None:
                 tell("on_resume", run.workflow_id, resumed_after)
         try:
-            lease = await self.scope.acquire()
+            if run.interruption is None or before is None:
+                lease = await self.scope.acquire()
+            else:
+                setting_up = self.scope.acquire()
+                lease = await run.interruption.within(run, before, setting_up)
             try:
                 yield
             finally:

@@ -6,7 +6,20 @@ from typing import Any
 
 import pytest
 
-from cano_core import ConfigurationError, ResourceError, Workflow
+from cano_core import (
+    Cancellation,
+    ConfigurationError,
+    MemoryCheckpointStore,
+    RecordingObserver,
+    ResourceError,
+    RolledBackError,
+    RunCancelledError,
+    RunPhase,
+    Workflow,
+    WorkflowTimeoutError,
+)
+from saga_rows import completion, rollback
+from small_flow import row
 
 
 class Resource:
@@ -104,3 +117,59 @@ def test_h53_a_run_can_be_cancelled_in_its_setup() -> None:
 def test_a_resource_timeout_that_makes_no_sense_is_refused(timeout: Any) -> None:
     with pytest.raises(ConfigurationError, match="resource_timeout"):
         Workflow(resource_timeout=timeout)
+
+
+def test_a_cancellation_is_noticed_while_resources_are_set_up() -> None:
+    """Nothing is undone without its resources; the run stays as it is."""
+    book: list[str] = []
+    hanging, watcher = Resource("b", book, "setup"), RecordingObserver()
+    store = MemoryCheckpointStore()
+    workflow = workflow_with(
+        {"a": Resource("a", book), "b": hanging},
+        checkpoint_store=store,
+        observers=[watcher],
+    )
+    workflow.register_with_compensation(
+        "Before", lambda: ("Work", 1), compensate=lambda output: book.append("undone")
+    )
+    cancel = Cancellation()
+
+    async def main() -> None:
+        await store.append("r", row(0, "Before"), completion(1, "Before", "Work", 1))
+        running = asyncio.create_task(workflow.resume_from("r", cancel=cancel))
+        await hanging.hangs.wait()
+        cancel.cancel(rollback=True)
+        with pytest.raises(RunCancelledError) as caught:
+            await running
+        assert not caught.value.rolled_back
+        assert (await workflow.status("r")).phase is RunPhase.INTERRUPTED
+
+    asyncio.run(main())
+    assert book == ["setup a", "setup b", "b gives up", "teardown a"]
+    assert watcher.of("on_cancelled") == [("r", "Work")]
+    assert watcher.of("on_run_end") == [("r", None)]
+
+
+def test_the_time_of_a_run_is_noticed_while_resources_are_set_up() -> None:
+    book: list[str] = []
+    workflow = workflow_with({"a": Resource("a", book, "setup")}, total_timeout=0.01)
+    with pytest.raises(WorkflowTimeoutError):
+        run(workflow)
+    assert book == ["setup a", "a gives up"]
+
+
+def test_a_resumed_rollback_is_not_stopped_in_its_set_up() -> None:
+    """What is begun is done, whatever is asked meanwhile."""
+    book: list[str] = []
+    store = MemoryCheckpointStore()
+    workflow = workflow_with({"a": Resource("a", book)}, checkpoint_store=store)
+    workflow.register_with_compensation(
+        "Before", lambda: ("Work", 1), compensate=lambda output: book.append("undone")
+    )
+    rows = row(0, "Before"), completion(1, "Before", "Work", 1), row(2, "Work")
+    asyncio.run(store.append("r", *rows, rollback(3, "Work")))
+    cancel = Cancellation()
+    cancel.cancel()
+    with pytest.raises(RolledBackError):
+        asyncio.run(workflow.resume_from("r", cancel=cancel))
+    assert book == ["setup a", "undone", "teardown a"]
