@@ -98,6 +98,19 @@ def test_starts_and_ends_of_branches_balance_whatever_happens(
 # Its surroundings
 
 
+def test_h41_a_join_whose_time_is_over_tells_of_every_branch() -> None:
+    """H41: cano's branches start, and are never heard of again."""
+    observer = RecordingObserver()
+    fan = Fan([giving(1), Waiting(), Waiting()], timeout=0.01, observers=[observer])
+    with pytest.raises(TaskFailedError):
+        living(fan)
+    assert_balanced(observer)
+    late = [e.arguments for e in observer.events if e.hook == "on_task_failure"][:2]
+    assert [name for _, name, _ in late] == ["waiting[1]", "waiting[2]"]
+    assert {type(error) for *_, error in late} == {BranchCancelledError}
+    assert "timeout of 0.01 seconds was over" in str(late[0][2])
+
+
 def test_branches_inherit_the_context_variables_of_the_run() -> None:
     variable = contextvars.ContextVar("variable", default="nobody")
 
