@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .circuit import CircuitBreaker
 from .context import RunContext
-from .errors import CircuitOpenError, GivenUp, Refused
+from .errors import CircuitOpenError, Refused
 from .extension import TaskCall
 from .policy import TaskConfig
 
@@ -56,11 +56,6 @@ def _within_circuit(name: str, breaker: CircuitBreaker, call: TaskCall) -> TaskC
         with permit:
             try:
                 return await call(context, *values)
-            except GivenUp as error:
-                if breaker._counts(error.attempts[-1]):
-                    permit.failure()
-                permit.close()
-                raise
             except Exception:
                 # That the run lost its log says nothing about the service.
                 if run.halt is not None:

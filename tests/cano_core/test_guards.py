@@ -293,10 +293,11 @@ def test_what_does_not_count_leaves_the_breaker_closed(time: VirtualTime) -> Non
     assert breaker.state is CircuitState.OPEN
 
 
-@pytest.mark.parametrize(("errors", "failures"), [("OSError", 1), ("KeyError", 0)])
-def test_a_poll_task_that_gave_up_is_judged_by_its_last_error(
+@pytest.mark.parametrize(("errors", "failures"), [("OSError", 2), ("KeyError", 0)])
+def test_each_poll_of_a_task_that_gave_up_is_judged_by_its_own_error(
     time: VirtualTime, errors: str, failures: int
 ) -> None:
+    """Also the one that was let pass: the breaker is asked for every single poll."""
     seen: list[Exception] = []
 
     def counts(error: Exception) -> bool:
@@ -305,6 +306,7 @@ def test_a_poll_task_that_gave_up_is_judged_by_its_last_error(
 
     class Job(PollTask):
         consecutive_errors = 1
+        error_delay = 0.0
 
         async def poll(self) -> Ready[str]:
             raise {"OSError": OSError, "KeyError": KeyError}[errors]("gone")
@@ -313,7 +315,7 @@ def test_a_poll_task_that_gave_up_is_judged_by_its_last_error(
     failed(time, workflow_of(Job(), guarded(breaker)))
 
     assert breaker.failures == failures
-    assert [type(error).__name__ for error in seen] == [errors]
+    assert [type(error).__name__ for error in seen] == [errors] * 2
 
 
 def test_a_wrapped_task_is_guarded_as_well(
