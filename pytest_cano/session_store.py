@@ -43,13 +43,7 @@ class SessionStore(BoundStore):
 
     async def append(self, workflow_id: str, *rows: CheckpointRow) -> None:
         """Add rows, with the moments before and after."""
-        first = rows[0]
-        if first.kind is RowKind.RESUME:
-            visit = self._record.log.visit
-            number = visit[1] if visit is not None else 1
-            self._before(first.state, number)
-        elif first.kind is RowKind.STATE_ENTRY and first.sequence == 0:
-            self._before(first.state, 1)
+        self._before(rows)
         await super().append(workflow_id, *rows)
         for row in rows:
             self._after(row)
@@ -80,7 +74,18 @@ class SessionStore(BoundStore):
         if visit is not None:
             self._concluded(visit[0])
 
-    def _before(self, state: str, visit: int) -> None:
+    def _before(self, rows: Sequence[CheckpointRow]) -> None:
+        """See whether a run begins, or is taken over, with these rows."""
+        first = rows[0] if rows else None
+        if first is None:
+            return
+        if first.kind is RowKind.RESUME:
+            visit = self._record.log.visit
+            self._enter(first.state, 1 if visit is None else visit[1])
+        elif first.kind is RowKind.STATE_ENTRY and first.sequence == 0:
+            self._enter(first.state, 1)
+
+    def _enter(self, state: str, visit: int) -> None:
         self._life.require_alive(f"the start or resumption at {state}")
         self._life.reached(
             CrashPoint(state, "enter", visit=visit, run=self._record.run)
@@ -88,16 +93,12 @@ class SessionStore(BoundStore):
 
     def _after(self, row: CheckpointRow) -> None:
         log = self._record.log
+        if step := _step(log, row):
+            self._walk(step)
         if row.kind is RowKind.STATE_ENTRY:
-            self._walk(row.state)
             if row.state in self._record.graph.exits:
                 self._reached(row.state, "recorded")
-        elif row.kind is RowKind.RESUME:
-            self._walk(_resumed(log, row.state))
-        elif row.kind is RowKind.ROLLBACK:
-            self._walk("rolling back")
         elif row.kind is RowKind.COMPENSATED:
-            self._walk(f"{row.state} undone")
             if not log.undoing and log.visit is not None:
                 self._reached(log.visit[0], "recorded")
         elif row.kind in _ADVANCES and not is_own_memo(row):
@@ -143,7 +144,11 @@ class RememberingSessionStore(SessionStore, RememberingBoundStore):
         self, workflow_id: str, rows: Sequence[CheckpointRow], outcome: Outcome
     ) -> None:
         """End the run."""
+        self._before(rows)
+        steps = [_step(self._record.log, row) for row in rows]
         await super().finish(workflow_id, rows, outcome)
+        for step in filter(None, steps):
+            self._walk(step)
         self._concluded(outcome.state)
 
     async def outcome(self, workflow_id: str) -> Outcome | None:
@@ -159,6 +164,17 @@ class RememberingSessionStore(SessionStore, RememberingBoundStore):
                 "the program clears finished runs itself, let it use cano_store"
             )
         return outcome
+
+
+def _step(log: KeptLog, row: CheckpointRow) -> str:
+    """Return where a row takes a run, as its way tells it; empty for nowhere."""
+    if row.kind is RowKind.STATE_ENTRY:
+        return row.state
+    if row.kind is RowKind.RESUME:
+        return _resumed(log, row.state)
+    if row.kind is RowKind.ROLLBACK:
+        return "rolling back"
+    return f"{row.state} undone" if row.kind is RowKind.COMPENSATED else ""
 
 
 def _resumed(log: KeptLog, state: str) -> str:

@@ -120,7 +120,6 @@ def test_compensations_stand_in_the_rollback_and_it_in_the_run(
             "compensate pay",
             "store append",
             "compensate book",
-            "store append",
             "store finish",
         ],
     ]

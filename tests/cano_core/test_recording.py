@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -29,7 +29,7 @@ class Watched(ScriptedStore):
     def __init__(self) -> None:
         super().__init__()
         self.appended: list[tuple[CheckpointRow, ...]] = []
-        self.outcomes: list[Outcome] = []
+        self.finished: list[CheckpointRow] = []
         self.held_up = 0
         self.under_way = asyncio.Event()
         self.let_go = asyncio.Event()
@@ -40,6 +40,12 @@ class Watched(ScriptedStore):
             self.under_way.set()
             await self.let_go.wait()
         await super().append(workflow_id, *rows)
+
+    async def finish(
+        self, workflow_id: str, rows: Sequence[CheckpointRow], outcome: Outcome
+    ) -> None:
+        self.finished += rows
+        await super().finish(workflow_id, rows, outcome)
 
     @property
     def sizes(self) -> list[int]:
@@ -169,7 +175,7 @@ def test_a_call_that_nobody_awaited_does_not_take_the_next_row_away() -> None:
     with pytest.raises(TaskFailedError):
         asyncio.run(workflow.orchestrate("Charge", workflow_id="r"))
     assert undone == [8, 7]
-    rows = [row for rows in store.appended for row in rows]
+    rows = [row for rows in store.appended for row in rows] + store.finished
     assert [row.sequence for row in rows] == list(range(len(rows)))
     assert [row.kind for row in rows[:4]] == [
         ENTRY,

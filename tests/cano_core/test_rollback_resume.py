@@ -222,7 +222,8 @@ def test_h02_a_rollback_that_crashes_anywhere_goes_on_backwards(
             # D failed, and no row says so: it runs again, and this time it succeeds.
             assert (ended, lives.journal.did) == ("Done", ["D"])
         assert lives.rows == []
-    assert crashed_in_rollback >= 6
+    # Around each row and the end, which comes in one step with a row where it can.
+    assert crashed_in_rollback >= (4 if kind is ScriptedStore else 6)
 
 
 @pytest.mark.parametrize("kind", STORES)
@@ -280,7 +281,7 @@ def test_law_4_a_rollback_goes_on_after_its_asyncio_task_was_cancelled_anywhere(
             with pytest.raises(TaskFailedError):
                 resume(workflow)
             assert journal.undone == ["C1", "A1"]
-    assert rolling >= 3
+    assert rolling >= 2
 
 
 def test_the_status_of_a_rollback_is_unambiguous_and_touches_nothing() -> None:

@@ -19,7 +19,7 @@ FORWARD = [
 BACKWARD = [
     *("Pay@undo", "Pay@effect:2", "Pay@undone"),
     *("Book@undo", "Book@effect:2", "Book@undone"),
-    *("Check@recorded", "Check@cleared"),
+    "Check@cleared",
 ]
 
 

@@ -205,8 +205,6 @@ class Model:
             yield self.act(number, 1, counts)
             yield f"S{number}@undone"
             self.undoing.pop()
-            if not self.undoing:
-                yield f"S{last}@recorded"
         self.ended = True
         yield f"S{last}@cleared"
 
