@@ -46,7 +46,7 @@ class Orders:
         size: how much there is to do, where the flow asks.
         now: the clock on the wall as it begins, which then lives by what is slept;
             None for the real one.
-        until: where that clock stands still, and the process waits.
+        until: where that clock stands still once, and the process waits.
     """
 
     directory: str
@@ -219,11 +219,11 @@ def _live_by_sleep(
     slept = asyncio.sleep
 
     async def sleep(seconds: float) -> None:
-        nonlocal now
+        nonlocal now, until
         if seconds <= 0:
             await slept(0)
         elif until and now + seconds > until:
-            now = until
+            now, until = until, 0.0
             await reach("asleep")
         else:
             now += seconds

@@ -6,13 +6,17 @@ in `killable`.
 """
 
 import asyncio
+import functools
 import multiprocessing
+import os
 import shutil
 import signal
 import tempfile
+from multiprocessing import forkserver
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+from unittest import mock
 
 import killable
 from cano_core import CheckpointRow, Outcome, SQLiteCheckpointStore
@@ -21,8 +25,17 @@ PATIENCE = 60.0
 """Seconds after which a process that says nothing is taken for hanging."""
 
 _forks = multiprocessing.get_context("forkserver")
-# The program that the tests were started with is looked at by each of them.
-_forks.set_forkserver_preload(["cano_core", "pytest"])
+
+
+@functools.cache
+def _begin_server() -> None:
+    """Start the process that the others are forked from."""
+    # Each of them looks at the program that the tests were started with: pytest.
+    _forks.set_forkserver_preload(["killable", "pytest"])
+    # Before Python 3.14 the server is not told where else to look for modules.
+    path = [os.path.dirname(__file__), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(path)):
+        forkserver.ensure_running()
 
 
 class Effect(NamedTuple):
@@ -47,6 +60,7 @@ class Life:
     """
 
     def __init__(self, orders: killable.Orders) -> None:
+        _begin_server()
         self._pipe, theirs = _forks.Pipe()
         self._process = _forks.Process(target=killable.live, args=(orders, theirs))
         self._process.start()
