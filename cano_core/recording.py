@@ -39,13 +39,14 @@ class Recorder:
         """Make one row durable, unless it is known; see `Run.record`."""
         entry = _Entry(visit, advance, what)
         self._waiting.append(entry)
-        if self._writer is not None:
+        if self._writer is not None and not self._writer.done():
             await settled(entry.done)
         elif here:
             await self._write_all()
             await entry.done
         else:
             self._writer = asyncio.create_task(self._write_all())
+            self._writer.add_done_callback(self._given_up)
             await settled(entry.done)
 
     async def _write_all(self) -> None:
@@ -58,11 +59,19 @@ class Recorder:
             except BaseException as error:  # noqa: BLE001 -- raised to those who wait
                 # Whatever a task makes of this exception, the run must not go on:
                 # its calls have happened, and perhaps the log does not know.
-                self._run.halt = error
-                for entry in (*taken, *self._waiting):
-                    entry.refuse(error)
-                self._waiting = []
-        self._writer = None
+                self._stop(error, *taken)
+
+    def _given_up(self, writer: asyncio.Task[None]) -> None:
+        # A loop that comes to its end cancels also what has not begun yet.
+        if writer.cancelled():
+            self._stop(asyncio.CancelledError())
+
+    def _stop(self, error: BaseException, *taken: _Entry) -> None:
+        """Let nobody wait any longer, and the run go no further."""
+        self._run.halt = error
+        for entry in (*taken, *self._waiting):
+            entry.refuse(error)
+        self._waiting = []
 
     async def _write(self, taken: list[_Entry]) -> None:
         batch = []

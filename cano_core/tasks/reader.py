@@ -71,12 +71,13 @@ class Reader:
     def __init__(self, items: AsyncIterator[object], *, apart: bool) -> None:
         self._items = items
         self.stopped = False
-        self._task = asyncio.create_task(self._read()) if apart else None
         self._asked = asyncio.Event()
         self._asking = False
         self._item: Any = _NOTHING
         self._error: BaseException | None = None
         self._turn: asyncio.Future[None] | None = None
+        # Last, because an eager task begins at once.
+        self._task = asyncio.create_task(self._read()) if apart else None
 
     def stop(self) -> None:
         """Want no more items; an item that was read and not taken is dropped."""

@@ -210,3 +210,59 @@ def test_a_loop_that_ends_meanwhile_leaves_nobody_waiting() -> None:
         assert task.cancelled()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("turns", range(1, 12))
+def test_a_loop_that_ends_at_any_moment_does_not_wait_for_ever(turns: int) -> None:
+    """As when a program ends while a run goes on beside it: its tasks are cancelled,
+    and one that writes rows may not even have begun."""
+
+    async def work(run: RunContext) -> str:
+        for name in "abc":
+            await run.once(name, lambda: 1)
+        return "Done"
+
+    workflow = Workflow(checkpoint_store=Watched(), store_timeout=None)
+    workflow.register("Work", work).add_exit_state("Done")
+
+    async def main() -> None:
+        task = asyncio.create_task(workflow.orchestrate("Work", workflow_id="r"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        for each in asyncio.all_tasks() - {asyncio.current_task()}:
+            each.cancel()
+        await asyncio.wait([task], timeout=5)
+        assert task.cancelled()
+
+    asyncio.run(main())
+
+
+def test_calls_are_recorded_with_eager_tasks_too() -> None:
+    """A writer that never waits has ended before anybody knows of it."""
+    factory = getattr(asyncio, "eager_task_factory", None)
+    if factory is None:
+        pytest.skip("Python 3.12 has them first")
+
+    class Quick(Watched):
+        async def append(self, workflow_id: str, *rows: CheckpointRow) -> None:
+            self.appended.append(rows)
+
+    async def work(run: RunContext) -> str:
+        for name in "abc":
+            await run.once(name, lambda: 1)
+        return "Done"
+
+    store = Quick()
+    workflow = Workflow(checkpoint_store=store)
+    workflow.register("Work", work).add_exit_state("Done")
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_task_factory(factory)
+        await asyncio.wait([asyncio.create_task(work_it())], timeout=5)
+
+    async def work_it() -> None:
+        with contextlib.suppress(Exception):
+            await workflow.orchestrate("Work", workflow_id="r")
+
+    asyncio.run(main())
+    assert store.sizes == [1, 1, 1, 1]

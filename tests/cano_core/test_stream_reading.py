@@ -186,3 +186,18 @@ def test_an_iterator_that_can_not_be_left_fails_the_task() -> None:
     with pytest.raises(TaskFailedError, match="no farewell"):
         start(streaming(task))
     assert task.windows == [[1]]
+
+
+def test_a_stream_is_read_with_eager_tasks_too() -> None:
+    factory = getattr(asyncio, "eager_task_factory", None)
+    if factory is None:
+        pytest.skip("Python 3.12 has them first")
+    numbers = Numbers(3, window=Every(0.01))
+
+    async def main() -> object:
+        asyncio.get_running_loop().set_task_factory(factory)
+        async with asyncio.timeout(5):
+            return await streaming(numbers).orchestrate("Work")
+
+    assert asyncio.run(main()) == "Done"
+    assert numbers.flushed == [1, 2, 3]
