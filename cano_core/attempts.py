@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
@@ -49,6 +50,7 @@ class Attempts:
         *values: Any,
         part: str = "",
         first: Exception | None = None,
+        over: Callable[[], bool] | None = None,
     ) -> tuple[RunContext, Any]:
         """Call until an attempt succeeds or the policy gives up.
 
@@ -58,6 +60,7 @@ class Attempts:
             values: what is handed to the call in front of its named parameters.
             part: which part of the visit this is.
             first: what the first attempt has failed with, if it was made already.
+            over: asked whether it is too late for another attempt.
 
         Returns:
             The context of the attempt that succeeded, and what it returned.
@@ -73,7 +76,7 @@ class Attempts:
             except Exception as error:  # noqa: BLE001 -- a task may fail with anything
                 first = error
         if first is not None:
-            context, result = await self._again(run, visit, values, part, first)
+            context, result = await self._again(run, visit, values, part, first, over)
         if run.halt is not None:
             raise run.halt
         return context, result
@@ -85,6 +88,7 @@ class Attempts:
         values: tuple[Any, ...],
         part: str,
         first: Exception,
+        over: Callable[[], bool] | None,
     ) -> tuple[RunContext, Any]:
         """Try again as the policy says."""
         attempts = [first]
@@ -102,6 +106,7 @@ class Attempts:
                 run.halt is not None
                 or isinstance(attempts[-1], ConfigurationError | Refused)
                 or (run.interruption is not None and run.interruption.due)
+                or (over is not None and over())
             )
 
         def on_retry(number: int) -> None:

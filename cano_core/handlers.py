@@ -232,6 +232,8 @@ class TaskHandler:
         visit = run.begin(self)
         if run.log is not None:
             await run.record_entry(visit)
+        else:
+            run.recorded = run.snapshot
         if run.interruption is None and run.tell is None:
             # Nobody watches: the first attempt needs nothing around it.
             context = RunContext(run, visit, 1)

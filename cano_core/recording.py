@@ -100,7 +100,7 @@ class Recorder:
             )
         await self._log.write_held()
         for entry in batch:
-            entry.advance.apply(entry.visit.progress)
+            self._run.advance(entry.visit, entry.advance)
             if not entry.done.done():
                 entry.done.set_result(None)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, final
 
 from .checkpoints.row import Outcome, OutcomeStatus, RowKind
@@ -144,7 +145,9 @@ class _Rollback:
         self._begin()
         entry = done.visit.entry
         label = done.handler.label
-        error = await self._call(done.handler, done.visit, done.output, entry or 0)
+        error = await self._call(
+            done.handler, done.visit, lambda: done.output, entry or 0
+        )
         if error is None:
             self._tell("on_compensated", label)
             return
@@ -172,8 +175,11 @@ class _Rollback:
         if self._end is not None and time.monotonic() >= self._end:
             self._keep(label, entry, output, None)
             return False
+        decode, encoded = handler.codec.decode, completed.output
         visit = run.revisit(handler, completed)
-        problem = await self._call(handler, visit, output, completed.entry)
+        problem = await self._call(
+            handler, visit, lambda: decode(encoded), completed.entry
+        )
         if problem is not None:
             self._keep(label, entry, output, problem)
             return False
@@ -187,26 +193,45 @@ class _Rollback:
         return True
 
     async def _call(
-        self, handler: CompensatableHandler, visit: Visit, output: object, entry: int
+        self,
+        handler: CompensatableHandler,
+        visit: Visit,
+        output: Callable[[], object],
+        entry: int,
     ) -> Exception | None:
         """Call a compensation within what is left of the time; return its failure."""
         run = self._run
         rest = None if self._end is None else self._end - time.monotonic()
+        scope = asyncio.timeout(rest)
         try:
-            async with asyncio.timeout(rest):
-                await handler.undo.made(run, visit, output, part=part_of(UNDO, entry))
+            async with scope:
+                await handler.compensate(
+                    run, visit, output, part=part_of(UNDO, entry), over=scope.expired
+                )
         except GivenUp as error:
-            return error.attempts[-1]
+            last = error.attempts[-1]
+            if not scope.expired():
+                return last
+            # What was told to stop may fail in any way.
+            late = self._late()
+            late.__cause__ = last
+            return late
         except ConfigurationError as error:
             # It made a call whose result can't be kept, which would stop a run; but
             # the rest of a rollback does not depend on it.
             run.halt = None
             return error
         except TimeoutError:
-            return TimeoutError(
-                f"the rollback's compensation_timeout of {self._limit} seconds is over"
-            )
+            return self._late()
+        finally:
+            # A call that nobody awaited must not be recorded after this.
+            run.visit = None
         return None
+
+    def _late(self) -> TimeoutError:
+        return TimeoutError(
+            f"the rollback's compensation_timeout of {self._limit} seconds is over"
+        )
 
     def _output(self, completed: Completed) -> object:
         """Return an output as it is to be shown: its bytes, if it can't be read."""
@@ -224,6 +249,9 @@ class _Rollback:
         self._begun = True
         # What is begun is done; only the rollback's own time limit stops it.
         self._run.interruption = None
+        # A resumed rollback sees no more than the log has, and this one no more than
+        # a resumed one.
+        self._run.snapshot = self._run.recorded
         self._tell("on_rollback_start", self._failure.state)
 
     def _keep(

@@ -18,7 +18,7 @@ from .errors import (
 from .handlers import Handler
 from .interruption import Interruption
 from .log import RunLog
-from .progress import STARTED, Advance, Memo, Progress, encode_number
+from .progress import STARTED, Advance, Cursor, Memo, Progress, encode_number
 from .recording import Recorder
 from .replay import PATH_LENGTH, Position
 from .rollback import roll_back
@@ -83,6 +83,8 @@ class Run:
         compensation_timeout: seconds that a rollback may take, or None.
 
     Attributes:
+        recorded: the data as the log has it; differs from ``snapshot`` after a task
+            that changed it, until the next state has a row.
         halt: once set, what the run stops with at the next boundary.
         visit: the visit that the run is in; None before the first, and between two.
         exit: the exit state, once reached.
@@ -112,6 +114,7 @@ class Run:
         self.tell = tell
         self.log = log
         self.snapshot = snapshot
+        self.recorded = snapshot
         self.interruption = interruption
         self.compensation_timeout = compensation_timeout
         self.halt: BaseException | None = None
@@ -166,7 +169,7 @@ class Run:
         self.path = position.path
         self._visits = dict(position.visits)
         self.completed = position.to_undo
-        self.snapshot = position.data
+        self.snapshot = self.recorded = position.data
         self._undoing = position.undoing
 
     def re_enter(self, position: Position) -> None:
@@ -217,6 +220,7 @@ class Run:
 
     async def record_entry(self, visit: Visit) -> None:
         """Write a visit's entry row, unless the log has it."""
+        self.recorded = self.snapshot
         log = self.log
         if log is None or visit.resumes:
             return
@@ -257,7 +261,13 @@ class Run:
         if self._recorder is not None:
             await self._recorder.record(visit, advance, what, here=here)
         elif not advance.known(visit.progress):
-            advance.apply(visit.progress)
+            self.advance(visit, advance)
+
+    def advance(self, visit: Visit, advance: Advance) -> None:
+        """Take a visit further, and the run's data with it, as a replay does."""
+        advance.apply(visit.progress)
+        if isinstance(advance, Cursor) and advance.data is not None:
+            self.snapshot = self.recorded = advance.data
 
     def decode_data(self) -> Any:
         """Return the run's data, afresh, as of the entry of the present state.

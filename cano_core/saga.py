@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from .attempts import Attempts
 from .checkpoints.row import RowKind
 from .codec import Codec
+from .context import RunContext
 from .errors import ConfigurationError
 from .extension import RunWrapper
 from .handlers import Handler, Station
@@ -43,7 +45,7 @@ class CompensatableHandler:
 
     Args:
         station: its task.
-        undo: calls the compensation with the task's output.
+        undo: makes calls of the compensation with the task's output.
         codec: reads and writes that output.
     """
 
@@ -64,6 +66,36 @@ class CompensatableHandler:
         if wrap is not None:
             undo = undo.around(wrap(self.label, self.station.task, undo.attempt))
         return CompensatableHandler(self.station.wrapped(wrapper), undo, self.codec)
+
+    async def compensate(
+        self,
+        run: Run,
+        visit: Visit,
+        output: Callable[[], object],
+        *,
+        part: str,
+        over: Callable[[], bool],
+    ) -> None:
+        """Undo a visit.
+
+        Args:
+            run: the run.
+            visit: the visit.
+            output: makes what the task left, afresh for each attempt: the one before
+                may have changed it.
+            part: in which part of the visit.
+            over: whether it is too late for another attempt.
+
+        Raises:
+            GivenUp: every attempt failed.
+            BaseException: what the run stops with, whatever it made of it.
+        """
+        undo = self.undo
+
+        async def attempt(context: RunContext) -> object:
+            return await undo.attempt(context, output())
+
+        await undo.around(attempt).made(run, visit, part=part, over=over)
 
     async def execute(self, run: Run) -> Handler | None:
         """Write the entry row, do the task, keep its output, and go where it says."""
@@ -93,6 +125,7 @@ class CompensatableHandler:
             run.unwritable = Unwritable(self, visit, output)
             raise station.failure(run, (error,)) from error
         station.succeeded(run, context)
+        run.recorded = run.snapshot
         if run.log is not None:
             completion = Completion(following.label, encoded, run.snapshot)
             run.log.hold(

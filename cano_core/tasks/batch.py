@@ -210,8 +210,6 @@ class _Batch:
             ) from error
         data = data_to_record(context, mine, what)
         await run.record(context._visit, Cursor(context._part, 1, payload, data), what)
-        if data is not None:
-            run.snapshot = data
 
     async def _process(
         self, context: RunContext, index: int, item: object

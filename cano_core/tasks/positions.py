@@ -63,8 +63,6 @@ class Position:
         await run.record(context._visit, row, what, here=self._alone)
         self.number += 1
         self.payload = payload
-        if data is not None:
-            run.snapshot = data
         if run.log is None:
             # As a store does, so that cancellation and timers get through.
             await asyncio.sleep(0)

@@ -121,8 +121,6 @@ class _Timer:
         data = None if left is None else data_to_record(context, left, what)
         cursor = Cursor(context._part, number, payload, data)
         await run.record(context._visit, cursor, what)
-        if data is not None:
-            run.snapshot = data
 
     def _understood(self, context: RunContext, began: float, asked: object) -> Wait:
         """Return the wait that was asked for."""
