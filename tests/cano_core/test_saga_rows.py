@@ -162,10 +162,7 @@ def test_h06_a_rollback_whose_end_could_not_be_written_is_not_run_forward(
 
 @pytest.mark.parametrize("n", range(1, 7))
 def test_h01_whoever_loses_the_run_undoes_nothing_more(n: int) -> None:
-    """Another process takes the run over before each write of a row in turn.
-
-    Once everything is undone nothing is left to be lost: anyone may conclude it.
-    """
+    """Another process takes the run over before each write in turn, also the last."""
     journal = Journal(C=[ValueError("no")])
     lost_at = []
 
