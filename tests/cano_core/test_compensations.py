@@ -57,7 +57,7 @@ class Ending:
 def stopped(workflow: Workflow, ending: Ending) -> None:
     """Raise asks the run to stop, which it does before the next state."""
 
-    def up(order: Order) -> str:
+    async def up(order: Order) -> str:
         order.total += 10
         ending.cancel.cancel(rollback=True)
         return "Next"
