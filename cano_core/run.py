@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -25,6 +26,9 @@ from .rollback import roll_back
 from .saga import Completed, Unwritable
 from .states import State
 from .wording import described, shown
+
+TRANSITIONS_A_TURN = 256
+"""After how many transitions the event loop is given a turn."""
 
 Tell: TypeAlias = Callable[..., None]
 """Tells every observer: ``tell(hook, *arguments)``."""
@@ -180,9 +184,15 @@ class Run:
     async def drive(self, handler: Handler) -> State:
         """Run from a state to an exit state, and return it; or undo what was done."""
         following: Handler | None = handler
+        turns = TRANSITIONS_A_TURN
         try:
             while following is not None:
                 following = await following.execute(self)
+                turns -= 1
+                if not turns:
+                    turns = TRANSITIONS_A_TURN
+                    # Tasks that never wait would keep the loop, and every stop, away.
+                    await asyncio.sleep(0)
         except (TaskFailedError, WorkflowTimeoutError, RunCancelledError) as failure:
             await roll_back(self, failure)
             raise

@@ -124,3 +124,19 @@ def test_a_run_within_a_run_is_stopped_as_part_of_its_task() -> None:
     assert journal.undone == []
     journal.holds.clear()
     assert asyncio.run(inner.resume_from("inner")) == "Done"
+
+
+def test_a_run_whose_tasks_never_wait_gives_the_event_loop_its_turns() -> None:
+    stop = Cancellation()
+
+    async def task() -> str:
+        return "A"
+
+    workflow = Workflow().register("A", task).add_exit_state("Done")
+
+    async def main() -> None:
+        asyncio.get_running_loop().call_soon(stop.cancel)
+        await workflow.orchestrate("A", cancel=stop)
+
+    with pytest.raises(RunCancelledError):
+        asyncio.run(main())

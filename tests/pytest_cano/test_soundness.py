@@ -5,6 +5,7 @@ killed and resumed does, from the promise of the engine alone.
 """
 
 import itertools
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -207,7 +208,10 @@ def explorer_of() -> Iterator[Callable[[Shape], Explorer]]:
         yield make
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=int(os.environ.get("CANO_MODEL_EXAMPLES", "25")),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(SHAPES)
 def test_every_point_is_met_and_judged_as_the_model_says(explorer_of, shape):
     explorer = explorer_of(shape)
@@ -222,7 +226,10 @@ def test_every_point_is_met_and_judged_as_the_model_says(explorer_of, shape):
     assert verdicts == {point: Model(shape).verdict(point) for point in points}
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=int(os.environ.get("CANO_MODEL_EXAMPLES", "40")),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(SHAPES, st.data())
 def test_nested_crashes_are_judged_as_the_model_says(explorer_of, shape, data):
     explorer = explorer_of(shape)
