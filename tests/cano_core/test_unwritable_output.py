@@ -28,9 +28,6 @@ from small_flow import row
 STORES = [ScriptedStore, ThreeMethodStore]
 
 
-STORES = [ScriptedStore, ThreeMethodStore]
-
-
 def unwritable(
     journal: Journal,
     store: Any = None,
