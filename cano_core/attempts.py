@@ -127,6 +127,9 @@ class Attempts:
                 last = error
             else:
                 return outcome
+        if isinstance(last, ConfigurationError) and run.halt is None:
+            # The program is wrong, not what it was to do: it is mended, and resumed.
+            run.halt = last
         if run.halt is not None:
             raise run.halt
         if isinstance(last, Refused):
