@@ -13,7 +13,7 @@ from .arguments import (
 )
 from .builder import WorkflowDefinition
 from .cancellation import Cancellation
-from .checkpoints.row import Outcome
+from .checkpoints.row import Outcome, OutcomeStatus
 from .checkpoints.store import CheckpointStore, remembers_outcomes
 from .codec import Codec, codec_for
 from .errors import (
@@ -29,6 +29,7 @@ from .observers import WorkflowObserver
 from .resources import ResourceScope
 from .states import State, check_workflow_id, label_of
 from .status import RunStatus, status_of
+from .wording import described
 
 
 @final
@@ -252,6 +253,33 @@ class Workflow(WorkflowDefinition):
                 "finish and outcome methods"
             )
         return await self._log_to_read(store, workflow_id).outcome()
+
+    def data_of(self, outcome: Outcome) -> Any:
+        """Return the data that a run ended with.
+
+        Args:
+            outcome: as `outcome` gives it, or an observer's ``on_run_end``.
+
+        Raises:
+            ConfigurationError: the run was rolled back or carried no data, or its
+                data can't be read as this workflow's.
+        """
+        where = f"the run that ended at {outcome.state!r}"
+        if outcome.status is not OutcomeStatus.FINISHED or outcome.payload is None:
+            raise ConfigurationError(
+                f"{where} has left no data (it is {outcome.status})"
+            )
+        if self._codec is None:
+            raise ConfigurationError(
+                f"{where} has data, but this workflow carries none: make it with "
+                "Workflow(data=YourType)"
+            )
+        try:
+            return self._codec.decode(outcome.payload)
+        except Exception as error:
+            raise ConfigurationError(
+                f"the data of {where} can't be read: {described(error)}"
+            ) from error
 
     async def check_health(self, *, timeout: float | None = 5.0) -> HealthReport:
         """Ask every resource that has a ``health`` method how it is.

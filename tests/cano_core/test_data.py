@@ -13,11 +13,14 @@ from cano_core import (
     CheckpointRow,
     ConfigurationError,
     MemoryCheckpointStore,
+    Outcome,
+    OutcomeStatus,
     Retry,
     RunContext,
     TaskConfig,
     TaskFailedError,
     Workflow,
+    WorkflowObserver,
 )
 
 
@@ -397,3 +400,30 @@ def test_data_declared_as_a_string_annotation_is_found() -> None:
     asyncio.run(workflow.orchestrate("Work", data=Order(9)))
 
     assert seen == [9]
+
+
+def test_the_data_that_a_run_ended_with_can_be_read() -> None:
+    async def add(order: Order) -> str:
+        order.total += 5
+        return "Done"
+
+    class Ends(WorkflowObserver):
+        def on_run_end(self, workflow_id: str | None, outcome: Outcome | None) -> None:
+            outcomes.append(outcome)
+
+    outcomes: list[Outcome | None] = []
+    workflow = Workflow(
+        data=Order, checkpoint_store=MemoryCheckpointStore(), observers=[Ends()]
+    )
+    workflow.register("Add", add).add_exit_state("Done")
+    asyncio.run(workflow.orchestrate("Add", workflow_id="r", data=Order(2)))
+    kept = asyncio.run(workflow.outcome("r"))
+    assert [kept] == outcomes
+    assert kept is not None
+    assert workflow.data_of(kept) == Order(7)
+    with pytest.raises(ConfigurationError, match="carries none"):
+        Workflow().data_of(kept)
+    with pytest.raises(ConfigurationError, match="can't be read"):
+        Workflow(data=list[int]).data_of(kept)
+    with pytest.raises(ConfigurationError, match="has left no data"):
+        workflow.data_of(Outcome(OutcomeStatus.ROLLED_BACK, "Add"))
