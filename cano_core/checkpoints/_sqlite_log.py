@@ -59,7 +59,7 @@ _END_OF_LOG = """
 """
 _ROWS = """
     SELECT sequence, state, task, kind, payload, version FROM log
-    WHERE workflow_id = ? ORDER BY sequence
+    WHERE workflow_id = :run ORDER BY sequence
 """
 # The last cursor of each task: from task to task, without looking at the cursors in
 # between, which SQLite does not do by itself.
@@ -67,28 +67,28 @@ _TAIL = """
     WITH RECURSIVE tasks (task) AS (
         SELECT (
             SELECT min(task) FROM log INDEXED BY log_cursors
-            WHERE workflow_id = ?1 AND kind = 2
+            WHERE workflow_id = :run AND kind = 2
         )
         UNION ALL
         SELECT (
             SELECT min(task) FROM log INDEXED BY log_cursors
-            WHERE workflow_id = ?1 AND kind = 2 AND task > tasks.task
+            WHERE workflow_id = :run AND kind = 2 AND task > tasks.task
         )
         FROM tasks WHERE task IS NOT NULL
     ),
     last (sequence) AS (
         SELECT (
             SELECT max(sequence) FROM log INDEXED BY log_cursors
-            WHERE workflow_id = ?1 AND kind = 2 AND task = tasks.task
+            WHERE workflow_id = :run AND kind = 2 AND task = tasks.task
         )
         FROM tasks WHERE task IS NOT NULL
     )
     SELECT sequence, state, task, kind, payload, version
-    FROM log INDEXED BY log_others WHERE workflow_id = ?1 AND kind <> 2
+    FROM log INDEXED BY log_others WHERE workflow_id = :run AND kind <> 2
     UNION ALL
     SELECT log.sequence, state, task, kind, payload, version
     FROM last CROSS JOIN log
-    WHERE workflow_id = ?1 AND log.sequence = last.sequence
+    WHERE workflow_id = :run AND log.sequence = last.sequence
     ORDER BY sequence
 """
 _OUTCOME = "SELECT status, state, payload, version FROM outcome WHERE workflow_id = ?"
@@ -175,7 +175,7 @@ class Log:
     def _rows(self, query: str, workflow_id: str) -> list[CheckpointRow]:
         rows: list[CheckpointRow] = []
         try:
-            for values in self._execute(query, (workflow_id,)):
+            for values in self._execute(query, {"run": workflow_id}):
                 if not _are(values, _ROW_TYPES):
                     raise CheckpointStoreError(_DAMAGED)
                 sequence, state, task, kind, payload, version = values

@@ -110,7 +110,7 @@ def test_a_tail_does_not_look_at_the_cursors_in_between(tmp_path: Path) -> None:
 
     connection = sqlite3.connect(path)
     connection.set_progress_handler(count, 10)
-    assert len(connection.execute(_TAIL, ("long",)).fetchall()) == 2
+    assert len(connection.execute(_TAIL, {"run": "long"}).fetchall()) == 2
     connection.close()
     # Tens of instructions, where one for each of 3000 cursors would be hundreds.
     assert steps < 60
