@@ -32,7 +32,7 @@ class Progress:
 
     Attributes:
         memos: encoded results of finished `RunContext.once` calls, by `memo_key`.
-        cursors: the last cursor of each part, encoded, and its number, from 1.
+        cursors: the last cursor of each part, encoded, and its number.
         branches: encoded results of finished parts.
     """
 
@@ -138,7 +138,7 @@ class Cursor:
 
     Attributes:
         part: which.
-        number: how many cursors it has had, from 1.
+        number: how many steps, waits or items are concluded, this one included.
         payload: the cursor, encoded.
         data: the run's data from here on, encoded; None if it is as before.
     """

@@ -23,7 +23,7 @@ class Position:
         codec: writes and reads cursors.
 
     Attributes:
-        number: how many cursors there are so far.
+        number: how many steps, or items of a stream, the cursors so far conclude.
         payload: the last one, encoded; None before the first.
     """
 
@@ -41,13 +41,16 @@ class Position:
         # cancellation than the end of the run; see `Run.record`.
         self._alone = not part and run.interruption is None
 
-    async def advance(self, cursor: object, left: RunContext, what: str) -> None:
-        """Record that a step is done.
+    async def advance(
+        self, cursor: object, left: RunContext, what: str, *, by: int = 1
+    ) -> None:
+        """Record that a step is done, or a window of items.
 
         Args:
             cursor: what the next one is handed.
             left: the context of the call that has done it.
             what: that call, for messages.
+            by: how many steps or items it concludes.
 
         Raises:
             ConfigurationError: the cursor can't be recorded; the run stops.
@@ -59,9 +62,9 @@ class Position:
             # The step has happened: it is too late for another attempt.
             raise halted(context, str(error)) from error
         data = data_to_record(context, left, what)
-        row = Cursor(context._part, self.number + 1, payload, data)
+        row = Cursor(context._part, self.number + by, payload, data)
         await run.record(context._visit, row, what, here=self._alone)
-        self.number += 1
+        self.number += by
         self.payload = payload
         if run.log is None:
             # As a store does, so that cancellation and timers get through.

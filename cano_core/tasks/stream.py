@@ -80,8 +80,9 @@ class StreamTask(Model):
     cursor of its last item, and the run's data, if the flush has changed it. A
     resumed run opens the stream at the last such cursor. So a window whose row is
     there is never flushed again; one whose row is not there is processed and flushed
-    again, under the same idempotency key (that of its number in the visit, and of
-    the item's number in the window). A later visit of the state begins anew.
+    again: an item under the idempotency key of its number in the visit, a window
+    under that of its first item, though it may end with another one than before. A
+    later visit of the state begins anew.
 
     A `Cancellation` and the workflow's ``total_timeout`` let the item that is under
     way come to its end; then the window is flushed, as far as it has come, and

@@ -26,6 +26,9 @@ T_co = TypeVar("T_co", covariant=True)
 CLOSE = "close"
 """The part of the visit that ``on_close`` is."""
 
+FLUSH = "flush"
+"""The part of a window's first item that its ``flush_window`` is."""
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -174,8 +177,8 @@ class _Work:
                 "is wanted",
             )
         cursor, item = pair
-        window = part_of(context._part, self._position.number)
-        part = part_of(window, self._read)
+        # Not by its window, which may end elsewhere when it is filled again.
+        part = part_of(context._part, self._position.number + self._read)
         try:
             mine, result = await task.process.made(
                 context._run, context._visit, item, part=part
@@ -211,7 +214,7 @@ class _Work:
         if self._cursor is _NOWHERE:
             return None
         what = f"{self._task.name}.flush_window()"
-        mine = beside(self._context, str(self._position.number))
+        mine = beside(self._context, part_of(str(self._position.number), FLUSH))
         decision: Any = None
         if self._results:
             decision = await self._called(self._task.flush, mine, self._results)
@@ -220,7 +223,7 @@ class _Work:
                     self._context,
                     f"{what} returned {shown(decision)}, neither None nor Stop(state)",
                 )
-        await self._position.advance(self._cursor, mine, what)
+        await self._position.advance(self._cursor, mine, what, by=self._read)
         self._results = []
         self._read = 0
         self._cursor = _NOWHERE

@@ -93,18 +93,18 @@ def test_a_window_that_is_done_again_has_its_idempotency_keys_again() -> None:
     with pytest.raises(TaskFailedError, match="flush"):
         start_or_resume(streaming(task, store))
     assert task.keys == [
-        "r/Work/1/0/0",
-        "r/Work/1/0/1",
         "r/Work/1/0",
-        "r/Work/1/1/0",
-        "r/Work/1/1/1",
-        "r/Work/1/1/0",
-        "r/Work/1/1/1",
         "r/Work/1/1",
+        "r/Work/1/0/flush",
+        "r/Work/1/2",
+        "r/Work/1/3",
+        "r/Work/1/2",
+        "r/Work/1/3",
+        "r/Work/1/2/flush",
     ]
     task.keys.clear()
     assert start_or_resume(streaming(task, store)) == "Done"
-    assert task.keys[:3] == ["r/Work/1/1/0", "r/Work/1/1/1", "r/Work/1/1"]
+    assert task.keys[:3] == ["r/Work/1/2", "r/Work/1/3", "r/Work/1/2/flush"]
     assert task.windows == [[1, 2], [3, 4], [5, 6]]
 
 

@@ -17,10 +17,12 @@ from cano_core import (
     RolledBackError,
     RowKind,
     RunCancelledError,
+    RunContext,
     TaskConfig,
     Workflow,
     WorkflowTimeoutError,
 )
+from crashes import Crash
 from one_task import kinds, start_or_resume
 from streams import Numbers, cursors, streaming
 
@@ -254,3 +256,37 @@ def test_a_store_that_fails_stops_a_stream_without_closing_it(at: int) -> None:
         assert task.reasons == []
     assert asyncio.run(run()) == "Done"
     assert sorted(set(task.flushed)) == list(range(1, 10))
+
+
+def test_an_item_that_comes_in_another_window_than_before_makes_no_call_again() -> None:
+    """A window is filled, lost in a crash, and stopped at its first item after it."""
+    store = MemoryCheckpointStore()
+    charged: list[tuple[int, str]] = []
+    lives: list[Cancellation] = []
+
+    class Charging(Numbers):
+        async def process_item(self, item: int, run: RunContext) -> int:
+            def charge() -> None:
+                charged.append((item, run.idempotency_key))
+
+            await run.once("charge", charge)
+            if len(lives) == 1 and item == 3:
+                raise Crash
+            if len(lives) == 2:
+                lives[-1].cancel()
+            return item
+
+    def live() -> object:
+        lives.append(Cancellation())
+        workflow = streaming(Charging(4, window=Count(9)), store)
+        return asyncio.run(
+            workflow.start_or_resume("Work", workflow_id="r", cancel=lives[-1])
+        )
+
+    with pytest.raises(Crash):
+        live()
+    with pytest.raises(RunCancelledError):
+        live()
+    assert cursors(store) == [1]
+    assert live() == "Done"
+    assert charged == [(each, f"r/Work/1/{each - 1}") for each in (1, 2, 3, 4)]
