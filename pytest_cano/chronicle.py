@@ -31,6 +31,7 @@ def life_story(life: Life, result: LifeResult) -> LifeStory:
         ended=_ending(life, result),
         path=tuple(_paths(life)),
         crashed_at=life.crashed_at,
+        undoing=life.undoing,
         failure="" if life.crashed else life.runaway or result.failure,
         notes=tuple(life.notes),
         extra=life.extra,
@@ -129,6 +130,7 @@ def _task_runs(life: Life) -> Iterator[TaskRun]:
                 life.number,
                 "interrupted" if unfinished else ended,
                 frame.undoing,
+                frame.error if ended == "interrupted" else "",
             )
 
 

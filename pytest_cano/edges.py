@@ -7,6 +7,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, final
 
 from cano_core.extension import TaskCall
+from cano_core.wording import described
 
 from .frames import FRAME, TaskFrame, code_of
 from .life import Life
@@ -53,7 +54,8 @@ class Edges:
                 result = await attempt
             else:
                 result = await until_crash(life, attempt)
-        except BaseException:
+        except BaseException as error:
+            frame.error = described(error) if isinstance(error, Exception) else ""
             frame.runs[-1] = "crashed" if life.crashed else "interrupted"
             raise
         finally:

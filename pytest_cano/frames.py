@@ -42,11 +42,13 @@ class TaskFrame:
         counts: calls and rows so far by moment, over all attempts; the compensation
             counts on.
         runs: how each run of the task ended; ``crashed`` until that is known.
+        error: what it raised last; empty if nothing, or if it was stopped.
         code: the task's own code, if it can be told.
     """
 
     __slots__ = (
-        *("code", "counts", "life", "run", "runs", "state", "undoing", "visit"),
+        *("code", "counts", "error", "life"),
+        *("run", "runs", "state", "undoing", "visit"),
     )
 
     def __init__(
@@ -59,6 +61,7 @@ class TaskFrame:
         self.undoing = undone is not None
         self.counts: Counter[str] = Counter() if undone is None else undone.counts
         self.runs: list[Literal["returned", "interrupted", "crashed"]] = []
+        self.error = ""
         self.code: CodeType | None = None
 
     def __str__(self) -> str:

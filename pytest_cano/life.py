@@ -89,6 +89,14 @@ class Life:
         return self.crashed_at is not None
 
     @property
+    def undoing(self) -> bool:
+        """Whether it crashed after it had begun to undo the visit it crashed in."""
+        return self.crashed_at is not None and any(
+            frame.undoing and frame.holds(self.crashed_at)
+            for frame in self.frames.values()
+        )
+
+    @property
     def points(self) -> tuple[CrashPoint, ...]:
         """The crash points that it met, each once, in order."""
         return tuple(self._points)
@@ -163,7 +171,7 @@ class Life:
         if self.crashed_at is not None:
             return SimulatedCrash(
                 f"life {self.number} crashed at {self.crashed_at}: "
-                f"{self.crashed_at.phrase}"
+                f"{self.crashed_at.phrase(undoing=self.undoing)}"
             )
         if self.runaway:
             return SimulatedCrash(f"life {self.number} ran away: {self.runaway}")

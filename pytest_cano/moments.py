@@ -18,7 +18,8 @@ class Moment:
         name: what stands after the ``@`` of a crash point.
         indexed: whether it needs ``:K``, the how-many-th of its kind.
         durable: what is durable when the life ends here.
-        phrase: the same as a timeline says it; ``{index}`` is K.
+        phrase: the same as a timeline says it; ``{index}`` is K, ``{part}`` what ran:
+            the task, or the compensation.
     """
 
     name: str
@@ -46,13 +47,13 @@ MOMENTS: Final = {
             "effect",
             True,
             "the entry row and the first K effects of the visit",
-            "effect {index} had happened, the task never learnt of it",
+            "effect {index} had happened, the {part} never learnt of it",
         ),
         Moment(
             "memo",
             True,
             "the entry row and the visit's first K memos",
-            "memo {index} was recorded, the task never learnt of it",
+            "memo {index} was recorded, the {part} never learnt of it",
         ),
         Moment(
             "cursor",

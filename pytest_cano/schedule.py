@@ -56,10 +56,14 @@ class CrashPoint:
         """The moment with its index: ``end``, ``effect:2``."""
         return self.moment if self.index is None else f"{self.moment}:{self.index}"
 
-    @property
-    def phrase(self) -> str:
-        """What a timeline says about a life that ended here."""
-        return MOMENTS[self.moment].phrase.format(index=self.index)
+    def phrase(self, *, undoing: bool = False) -> str:
+        """Return what a timeline says about a life that ended here.
+
+        Args:
+            undoing: whether it was in the compensation, which has the same points.
+        """
+        part = "compensation" if undoing else "task"
+        return MOMENTS[self.moment].phrase.format(index=self.index, part=part)
 
     @classmethod
     def parse(cls, text: str) -> CrashPoint:

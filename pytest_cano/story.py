@@ -73,6 +73,7 @@ class LifeStory:
         notes: what leftover code tried after the life's end, and the like.
         extra: whether this is the extra start of a finished program.
         runaway: why it was ended as running away, if it was.
+        undoing: whether it crashed in the compensation of the state.
     """
 
     number: int
@@ -83,6 +84,7 @@ class LifeStory:
     notes: tuple[str, ...] = ()
     extra: bool = False
     runaway: str = ""
+    undoing: bool = False
 
     @property
     def reason(self) -> str:
@@ -106,6 +108,7 @@ class TaskRun:
         ended: how: its task returned, was interrupted (failed or was cancelled while
             the life went on), or the life crashed.
         undoing: whether it was the compensation that ran.
+        error: what the visit raised last in this life, if it was interrupted so.
     """
 
     run: int
@@ -114,6 +117,7 @@ class TaskRun:
     life: int
     ended: Literal["returned", "interrupted", "crashed"] = "returned"
     undoing: bool = False
+    error: str = ""
 
 
 @final

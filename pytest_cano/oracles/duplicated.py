@@ -68,7 +68,7 @@ def _under_the_same_key(effect: Effect, effects: Sequence[Effect]) -> str:
     lives = ", ".join(
         f"{identity} in life {life}" for identity, life in reversed(calls.items())
     )
-    return f"same key {_short(effect.key)}, other arguments: {lives}"
+    return f"same key {_ending(effect.key)!r}, other arguments: {lives}"
 
 
 def _about_keys(calls: Sequence[Effect]) -> Iterator[str]:
@@ -78,7 +78,11 @@ def _about_keys(calls: Sequence[Effect]) -> Iterator[str]:
         if call.key is not None:
             lives.setdefault(call.key, call.life)
     if len(lives) > 1:
-        keys = ", ".join(f"{_short(key)} in life {life}" for key, life in lives.items())
+        shown = _told_apart(list(lives))
+        keys = ", ".join(
+            f"{key!r} in life {life}"
+            for key, life in zip(shown, lives.values(), strict=True)
+        )
         yield f"its key differed: {keys}"
     elif len(calls) > 1 and not lives:
         yield "no call had a key; hand it key=run.idempotency_key"
@@ -88,8 +92,28 @@ def _about_keys(calls: Sequence[Effect]) -> Iterator[str]:
         )
 
 
-def _short(key: str) -> str:
-    return repr(key if len(key) <= LONGEST_KEY else f"{key[:LONGEST_KEY]}…")
+def _told_apart(keys: Sequence[str]) -> Sequence[str]:
+    """Cut keys so that what is left of them differs.
+
+    All keys of a run begin with its id, so it is their ends that tell them apart.
+    """
+    if max(map(len, keys)) <= LONGEST_KEY:
+        return keys
+    first = keys[0]
+    letters = enumerate(zip(*keys, strict=False))
+    differ = (at for at, each in letters if len({*each}) > 1)
+    alike = next(differ, min(map(len, keys)))
+    start = max(first.rfind("/", 0, alike), alike - LONGEST_KEY // 2)
+    cut = [_beginning(key if start <= 0 else f"…{key[start:]}") for key in keys]
+    return cut if len({*cut}) == len(keys) else keys
+
+
+def _beginning(key: str) -> str:
+    return key if len(key) <= LONGEST_KEY else f"{key[:LONGEST_KEY]}…"
+
+
+def _ending(key: str) -> str:
+    return key if len(key) <= LONGEST_KEY else f"…{key[-LONGEST_KEY:]}"
 
 
 def _in_extra_start(story: Story) -> Iterator[str]:

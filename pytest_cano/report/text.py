@@ -105,7 +105,7 @@ def _end(life: LifeStory) -> str:
         here = last.removeprefix("resumed at ") == point.state
         alone = point.run == 1 and point.visit == 1
         where = point.step if here and alone else str(point)
-        return f"  crashed at {where}: {point.phrase}"
+        return f"  crashed at {where}: {point.phrase(undoing=life.undoing)}"
     if life.ended == "failed":
         return f"  failed: {life.reason}"
     return "  was skipped" if life.ended == "skipped" else ""
@@ -134,6 +134,7 @@ def _effects(baseline: Story, story: Story) -> list[str]:
         for number, name in enumerate(names)
         if number < MOST_EFFECTS or usual.get(name) != seen.get(name)
     ]
+    shown.sort(key=lambda name: usual.get(name) == seen.get(name))
     if not shown:
         return []
     width = max(len("effect"), *(len(_cut(name)) for name in shown))

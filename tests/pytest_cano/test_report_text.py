@@ -1,5 +1,7 @@
 """Reports as text: verdict first, what happened, and how to see it again."""
 
+import re
+
 import pytest
 
 from pytest_cano.report.text import (
@@ -130,6 +132,24 @@ def test_the_line_of_a_life(life, line):
     text = failure_text(trial(lives=(life, returned(9))), again="...")
 
     assert f"  life {life.number}   {line}" in text
+
+
+def test_a_crash_in_a_compensation_says_so():
+    point = CrashPoint("Process", "effect", 2)
+    died = LifeStory(1, "crashed", ("Start > Process",), point, undoing=True)
+    text = failure_text(trial(lives=(died, returned(2))), again="...")
+
+    assert "at effect:2: effect 2 had happened, the compensation never learnt" in text
+
+
+def test_effects_that_differ_stand_first_in_the_table():
+    alike = [effect(f"step({number})") for number in range(3)]
+    more = [effect("twice()", life=life) for life in (1, 2)]
+    usual = baseline(effects=(*alike, more[0], effect("lost()")))
+    lines = failure_text(trial(usual=usual, effects=(*alike, *more)), again="...")
+
+    names = re.findall(r"^  (\w+\([0-9]?\)) ", lines, re.MULTILINE)
+    assert names == ["twice()", "lost()", "step(0)", "step(1)", "step(2)"]
 
 
 def test_effects_that_differ_are_always_in_the_table():

@@ -223,6 +223,33 @@ def test_a_compensation_that_fails_after_a_crash_is_stuck(tmp_path):
 
     assert trial.findings[0].verdict == "STUCK"
     assert trial.findings[0].message.startswith("the run was left at the rollback from")
+    assert trial.findings[0].details == (
+        (
+            "life 3: the compensation of Book raised AttributeError: 'Planted' object "
+            "has no attribute 'seat'"
+        ),
+    )
+
+
+def test_a_compensation_that_raises_when_it_is_repeated_is_told_so(tmp_path):
+    async def unbook(self: Any, seat: int) -> None:
+        if self.ledger.count("unbook"):
+            raise LookupError("not booked")
+        self.ledger.effect("unbook", seat)
+
+    search = Search(planted(unbook=unbook), tmp_path)
+    trial = search.run("Book@effect:2")
+    finding = trial.findings[0]
+
+    assert trial.story.lives[0].undoing
+    assert finding.verdict == "STUCK"
+    assert finding.details == (
+        "life 3: the compensation of Book raised LookupError: not booked",
+        (
+            "a compensation is repeated after a crash: undoing what is undone has to "
+            "succeed"
+        ),
+    )
 
 
 def test_a_program_that_expects_the_first_failure_only_is_told_so(tmp_path):

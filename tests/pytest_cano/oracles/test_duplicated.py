@@ -1,5 +1,7 @@
 """DUPLICATED: an effect happened more often than undisturbed."""
 
+import pytest
+
 from pytest_cano.oracles.duplicated import Duplicated
 from pytest_cano.story import Finding, Verdict
 from stories import baseline, crashed, effect, extra, returned, story
@@ -62,6 +64,52 @@ def test_another_key_does_not():
     assert finding.details == (
         "its key differed: 'k1' in life 1, 'k2k2k2k2k2k2…' in life 2",
     )
+
+
+@pytest.mark.parametrize(
+    ("keys", "shown"),
+    [
+        (
+            ("test_p.py::test_pay/Charge/1/0", "test_p.py::test_pay/Charge/1/1"),
+            ("…/0", "…/1"),
+        ),
+        (
+            ("test_p.py::test_pay/Charge/1", "test_p.py::test_pay/Charge/1/a"),
+            ("…/1", "…/1/a"),
+        ),
+        (("charge:order:1234567", "charge:order:1234568"), ("…1234567", "…1234568")),
+        (("order-1/a", "order-1/b"), ("order-1/a", "order-1/b")),
+        (
+            ("3f2a9c1b" * 4, "9c1b3f2a" * 4),
+            ("3f2a9c1b3f2a…", "9c1b3f2a9c1b…"),
+        ),
+        (
+            ("order-1/Charge", "order-2/Charge/1", "order-2/Charge/2"),
+            ("order-1/Charge", "order-2/Charge/1", "order-2/Charge/2"),
+        ),
+    ],
+)
+def test_keys_that_begin_alike_are_shown_where_they_differ(keys, shown):
+    usual = baseline(effects=(effect(CHARGE, key=keys[0]),))
+    calls = [effect(CHARGE, key=key, life=life) for life, key in enumerate(keys, 1)]
+    finding = ORACLE.judge(usual, story(effects=calls))
+
+    lives = ", ".join(f"{key!r} in life {life}" for life, key in enumerate(shown, 1))
+    assert finding is not None
+    assert finding.details == (f"its key differed: {lives}",)
+
+
+def test_the_end_of_a_long_key_that_came_twice_is_shown():
+    key = "test_p.py::test_pay/Charge/1"
+    usual = baseline(effects=(effect("charge(100)", key=key),))
+    calls = (
+        effect("charge(100)", key=key),
+        effect("charge(101)", key=key, life=2),
+    )
+    finding = ORACLE.judge(usual, story(effects=calls))
+
+    assert finding is not None
+    assert finding.message.startswith("same key '…pay/Charge/1', other arguments: ")
 
 
 def test_the_same_key_with_other_arguments_is_told_as_such():

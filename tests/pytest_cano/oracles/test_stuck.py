@@ -1,8 +1,12 @@
 """STUCK: no undisturbed restart brings a run to its end."""
 
+from dataclasses import replace
+
+import pytest
+
 from pytest_cano.oracles.stuck import Stuck
-from pytest_cano.story import Verdict
-from stories import baseline, crashed, failed, returned, run, story
+from pytest_cano.story import TaskRun, Verdict
+from stories import baseline, crashed, failed, returned, run, story, task_run
 
 ORACLE = Stuck()
 LIVES = (crashed(), failed(2, "no"), failed(3, "no"))
@@ -49,3 +53,46 @@ def test_a_run_that_was_never_begun_is_named():
     assert (message(usual, story(lives=LIVES)) or "").startswith(
         "run 2 was never begun"
     )
+
+
+def undoing(life: int, ended: str, error: str = "") -> TaskRun:
+    return replace(task_run(life=life, ended=ended, undoing=True), error=error)
+
+
+AGAIN = (
+    "a compensation is repeated after a crash: undoing what is undone has to succeed"
+)
+RAISED = "life 3: the compensation of Process raised ValueError: not booked"
+LATER = (
+    undoing(2, "interrupted", "ValueError: no seat"),
+    undoing(3, "interrupted", "ValueError: not booked"),
+)
+
+
+@pytest.mark.parametrize(
+    ("runs", "details"),
+    [
+        ((undoing(1, "crashed"), *LATER), (RAISED, AGAIN)),
+        ((undoing(1, "returned"), *LATER), (RAISED, AGAIN)),
+        (LATER, (RAISED,)),
+        ((task_run(), *LATER), (RAISED,)),
+        ((undoing(1, "crashed"), LATER[0], undoing(3, "returned")), ()),
+        ((undoing(1, "crashed"), LATER[0], undoing(3, "interrupted")), ()),
+    ],
+    ids=["in-it", "behind-it", "before-it", "task", "returned", "stopped"],
+)
+def test_a_compensation_that_raises_is_the_cause(runs, details):
+    seen = story(lives=LIVES, runs=[run(exit=None)], task_runs=runs)
+    finding = ORACLE.judge(baseline(), seen)
+
+    assert finding is not None
+    assert finding.details == details
+
+
+def test_the_compensation_of_another_run_is_not_the_cause():
+    runs = [replace(each, run=2) for each in (undoing(1, "crashed"), *LATER)]
+    seen = story(lives=LIVES, runs=[run(exit=None), run(2)], task_runs=runs)
+    finding = ORACLE.judge(baseline(runs=[run(), run(2)]), seen)
+
+    assert finding is not None
+    assert finding.details == ()
