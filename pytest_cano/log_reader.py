@@ -163,8 +163,11 @@ class LogReader:
         if cursor is None:
             return
         yield from self._new(row, ("cursor", cursor.part, cursor.number))
+        # A stream's cursors count its items, which windows take several of at a time.
+        counts_items = self._kinds.get(row.state) in ("stream", "split")
         if (
             cursor.number > 1
+            and not counts_items
             and ("cursor", cursor.part, cursor.number - 1) not in self._known
         ):
             yield f"{named(row)} is number {cursor.number}, without the one before it"
