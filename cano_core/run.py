@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, final
 
 from .checkpoints.row import Outcome, RowKind
 from .codec import Codec
+from .comparing import came_back
 from .errors import (
     ConfigurationError,
     RunCancelledError,
@@ -310,13 +311,18 @@ def encode_checked(codec: Codec[Any], value: object, where: str) -> bytes:
     """Encode a run's data, and see that it can be read back.
 
     Raises:
-        ConfigurationError: it can't.
+        ConfigurationError: it can't, or would come back as something else.
     """
     try:
         payload = codec.encode(value)
-        codec.decode(payload)
+        back = codec.decode(payload)
     except Exception as error:
         raise ConfigurationError(
             f"{where}: data {shown(value)} can't be stored: {described(error)}"
         ) from error
+    if not came_back(value, back):
+        raise ConfigurationError(
+            f"{where}: data {shown(value)} would be read back as {shown(back)}; "
+            "annotate the fields with what they hold"
+        )
     return payload
