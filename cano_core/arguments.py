@@ -39,9 +39,13 @@ def seconds_in(name: str, seconds: Any) -> float | None:
     """Return a time limit.
 
     Raises:
-        ConfigurationError: it is no time above 0.
+        ConfigurationError: it is no number of seconds above 0.
     """
-    if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
+    if seconds is not None and not isinstance(seconds, int | float):
+        raise ConfigurationError(
+            f"{name}={shown(seconds)} must be a number of seconds, above 0, or None"
+        )
+    if seconds is not None and not seconds > 0:
         raise ConfigurationError(f"{name}={seconds!r} must be above 0 seconds, or None")
     return seconds
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -215,10 +216,18 @@ def test_where_nothing_was_done_the_run_goes_on_under_a_longer_one(
 
 
 @pytest.mark.parametrize("name", ["total_timeout", "compensation_timeout"])
-@pytest.mark.parametrize("limit", [0, -1, 0.0, float("nan"), "10"])
+@pytest.mark.parametrize("limit", [0, -1, 0.0, float("nan")])
 def test_what_is_no_limit_is_refused(name: str, limit: Any) -> None:
     with pytest.raises(ConfigurationError, match=f"{name}=.*above 0 seconds"):
         Workflow(**{name: limit})
+
+
+@pytest.mark.parametrize("limit", ["10", timedelta(seconds=10), [10]])
+def test_a_limit_is_a_number_of_seconds(limit: Any) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"total_timeout=.*10.* must be a number of seconds"
+    ):
+        Workflow(total_timeout=limit)
 
 
 @pytest.mark.parametrize("limit", [1e300, float("inf")])
