@@ -67,6 +67,7 @@ class Attempts:
 
         Raises:
             GivenUp: every attempt failed.
+            ConfigurationError: an attempt failed with it, so the run stops.
             BaseException: what the run stops with, whatever the task made of it.
         """
         if first is None:

@@ -11,6 +11,7 @@ from .progress import JOINED, Memo, memo_key
 from .recording import unrecordable
 from .results import codec_of, encode_result
 from .states import State, text_problem
+from .wording import shown
 
 if TYPE_CHECKING:
     from .join import SplitResult
@@ -155,13 +156,16 @@ class RunContext:
             The result, as a resumed process would read it.
 
         Raises:
-            ConfigurationError: the name was used before in this attempt, or the
-                result can't be stored and read back equal; in the latter case the
-                run stops, for the call has happened.
+            ConfigurationError: the name was used before in this attempt, this is no
+                function, or the result can't be stored and read back equal; in the
+                last case the run stops, whatever the task makes of it, for the call
+                has happened.
             RunConflictError: somebody else owns the run; it stops.
             CheckpointStoreError: the store failed; the run stops.
         """
         self._use(name)
+        if not callable(function):
+            raise self._called_already(name, function)
         run, visit = self._run, self._visit
         try:
             codec = codec_of(function)
@@ -210,6 +214,17 @@ class RunContext:
                 "a name of its own"
             )
         self._used.add(name)
+
+    def _called_already(self, name: str, given: object) -> ConfigurationError:
+        """Return what says that a function is wanted, not what it gave."""
+        if inspect.iscoroutine(given):
+            # Nobody can await it any more, of which Python would warn.
+            given.close()
+        return ConfigurationError(
+            f"{self._call(name)} is handed {shown(given)}, which can't be called; pass "
+            f"the function and then its arguments, once({name!r}, function, ...), so "
+            "that it is called only if there is no result yet"
+        )
 
     def _call(self, name: str) -> str:
         return f"run.once({name!r}) in state {self.label!r} of run {self._run.id!r}"

@@ -57,7 +57,9 @@ class ConfigurationError(CanoError):
     """A definition or a call is wrong; almost always found before anything ran.
 
     What only a running task can get wrong (a next state that is none, data or a
-    result that can't be stored) stops the run before a row is written for it.
+    result that can't be stored, a name used twice) stops the run before a row is
+    written for it. Nothing is tried again and nothing is undone, for it is the program
+    that is wrong: mended, it resumes the run. A task may raise it itself to that end.
 
     Attributes:
         problems: every problem found, each a full sentence.

@@ -217,8 +217,8 @@ class _Rollback:
             late.__cause__ = last
             return late
         except ConfigurationError as error:
-            # It made a call whose result can't be kept, which would stop a run; but
-            # the rest of a rollback does not depend on it.
+            # Its program is wrong, which would stop a run; but the rest of a
+            # rollback does not depend on it.
             run.halt = None
             return error
         except TimeoutError:

@@ -103,7 +103,8 @@ class BatchTask(Model):
     def process_item(self, item: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Do what is to be done for one item; further parameters as any task.
 
-        An exception is the item's failure, not the batch's.
+        An exception is the item's failure, not the batch's; but a
+        `ConfigurationError` stops the run.
 
         Returns:
             The item's result, which is stored as the return annotation says.
@@ -220,10 +221,7 @@ class _Batch:
         try:
             mine, result = await self.process.made(run, visit, item, part=part)
         except GivenUp as error:
-            last = error.attempts[-1]
-            if isinstance(last, ConfigurationError):
-                raise last from None
-            return ItemFailed(last, error.attempts)
+            return ItemFailed(error.attempts[-1], error.attempts)
         what = f"{self.name}.process_item() of item {index}"
         # The call has happened, so it is too late for a failure of the item.
         if changed_data(mine) is not None:

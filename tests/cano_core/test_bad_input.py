@@ -27,7 +27,6 @@ from cano_core import (
     RunNotFoundError,
     SQLiteCheckpointStore,
     TaskConfig,
-    TaskFailedError,
     VersionMismatchError,
     Workflow,
     WorkflowObserver,
@@ -401,12 +400,12 @@ def test_it_is_a_clear_error_and_changes_no_log(name: str, store: Any) -> None:
 
 
 @pytest.mark.parametrize("store", ["memory"], indirect=True)
-def test_reading_data_that_is_not_there_fails_the_task_alone(store: Any) -> None:
+def test_reading_data_that_is_not_there_stops_the_run_where_it_was(store: Any) -> None:
     """What only a running task can get wrong leaves the run where it was."""
 
     async def main() -> None:
         workflow = unread(store)
-        with pytest.raises(TaskFailedError, match="carries no data"):
+        with pytest.raises(ConfigurationError, match="carries no data"):
             await workflow.orchestrate("Work", workflow_id="new")
         assert [row.state for row in await store.load_run("new")] == ["Work"]
 

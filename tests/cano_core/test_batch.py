@@ -452,7 +452,7 @@ def test_an_attempt_that_takes_too_long_is_tried_again_from_where_it_was() -> No
     assert task.tried == {0: 1, 1: 1, 2: 2, 3: 1}
 
 
-def test_a_mistake_of_the_program_in_an_item_is_the_failure_of_the_batch() -> None:
+def test_a_mistake_of_the_program_in_an_item_stops_the_run() -> None:
     class Job(Work):
         async def process_item(self, item: int, run: RunContext) -> int:  # type: ignore[override]
             self.tried[item] += 1
@@ -460,7 +460,7 @@ def test_a_mistake_of_the_program_in_an_item_is_the_failure_of_the_batch() -> No
             return await run.once("call", int)
 
     task = Job(item_retry=Retry.fixed(3, 0))
-    with pytest.raises(TaskFailedError, match="called twice in one attempt"):
+    with pytest.raises(ConfigurationError, match="called twice in one attempt"):
         live(task, config=TWICE)
     assert task.tried == {0: 1}
 

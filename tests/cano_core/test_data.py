@@ -385,7 +385,7 @@ def test_a_run_without_data_has_none_to_give(how: str) -> None:
         return "Done"
 
     workflow = Workflow().register("Work", work).add_exit_state("Done")
-    with pytest.raises(TaskFailedError, match=r"Workflow\(data=YourType\)"):
+    with pytest.raises(ConfigurationError, match=r"Workflow\(data=YourType\)"):
         asyncio.run(workflow.orchestrate("Work"))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -227,7 +228,8 @@ def test_one_name_twice_in_a_visit_is_an_error_and_no_retry() -> None:
         await run.once("same", lambda: calls.append(2))
         return "Done"
 
-    with pytest.raises(TaskFailedError, match=r"once\(.same.\) in .* was called twice"):
+    twice = r"once\(.same.\) in .* was called twice"
+    with pytest.raises(ConfigurationError, match=twice):
         start_or_resume(running(work, MemoryCheckpointStore(), ONCE_MORE))
 
     assert calls == [1]
@@ -242,10 +244,9 @@ def test_a_name_that_can_not_be_a_name_is_refused_before_the_call(name: Any) -> 
         return "Done"
 
     store = MemoryCheckpointStore()
-    with pytest.raises(TaskFailedError) as caught:
+    with pytest.raises(ConfigurationError, match=r"run\.once\("):
         start_or_resume(running(work, store))
 
-    assert isinstance(caught.value.__cause__, ConfigurationError)
     assert calls == []
     assert kinds(store) == [RowKind.STATE_ENTRY]
 
@@ -263,8 +264,27 @@ def test_a_declared_result_that_can_not_be_stored_is_refused_before_the_call() -
         await run.once("call", opaque)
         return "Done"
 
-    with pytest.raises(TaskFailedError, match=r"once\('call'\).*Opaque"):
+    with pytest.raises(ConfigurationError, match=r"once\('call'\).*Opaque"):
         start_or_resume(running(work, MemoryCheckpointStore()))
+
+
+@pytest.mark.parametrize("given", ["result", "coroutine"])
+@pytest.mark.filterwarnings("error")
+def test_what_is_no_function_is_refused_with_the_way_to_write_it(given: str) -> None:
+    """The function was called already, or its coroutine would never be awaited."""
+    store = MemoryCheckpointStore()
+
+    async def charge() -> int:
+        return 5
+
+    async def work(run: RunContext) -> str:
+        await run.once("charge", charge() if given == "coroutine" else 5)  # type: ignore[call-overload]
+        return "Done"
+
+    with pytest.raises(ConfigurationError, match=r"once\('charge', function, \.\.\.\)"):
+        start_or_resume(running(work, store, ONCE_MORE))
+    gc.collect()
+    assert kinds(store) == [RowKind.STATE_ENTRY]
 
 
 @pytest.mark.parametrize(

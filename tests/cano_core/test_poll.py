@@ -249,8 +249,9 @@ def test_a_mistake_of_the_program_is_no_error_that_is_let_pass(
 ) -> None:
     task = Answers(ConfigurationError("wrong"), READY, consecutive_errors=5)
 
-    with pytest.raises(TaskFailedError, match="wrong"):
+    with pytest.raises(ConfigurationError, match="wrong"):
         live(clock, task)
+    assert len(task.asked) == 1
 
 
 def test_a_store_that_fails_is_no_error_that_is_let_pass() -> None:

@@ -11,12 +11,14 @@ from cano_core import (
     ConfigurationError,
     MemoryCheckpointStore,
     RecordingObserver,
+    Retry,
     RolledBackError,
     RowKind,
     RunCancelledError,
     RunConflictError,
     RunContext,
     RunPhase,
+    TaskConfig,
     TaskFailedError,
     Workflow,
     WorkflowObserver,
@@ -198,6 +200,24 @@ def test_h12_an_unknown_next_state_leaves_no_row_and_undoes_nothing() -> None:
     with pytest.raises(ConfigurationError, match="returned 'Nowhere'"):
         start(workflow, "L")
     assert written(store) == ["L"]
+
+
+def test_a_mistake_in_a_later_state_undoes_nothing_and_mended_it_goes_on() -> None:
+    """It is told, is not tried again, and leaves no rollback behind."""
+    store, journal = MemoryCheckpointStore(), Journal()
+    watcher = RecordingObserver()
+    mistake = ConfigurationError("wrong")
+    journal.fails["C"] = [mistake]
+    config = TaskConfig(retry=Retry.fixed(3, 0))
+    with pytest.raises(ConfigurationError) as caught:
+        start(saga(journal, store, config=config, observers=[watcher]))
+
+    assert caught.value is mistake
+    assert journal.did == ["A", "B", "C"]
+    assert [told[-1] for told in watcher.of("on_task_failure")] == [mistake]
+    assert written(store) == ["A", "A done", "B", "B done", "C"]
+    assert resume(saga(journal, store)) == "Done"
+    assert journal.did == ["A", "B", "C", "C"]
 
 
 # Calls that nobody awaited

@@ -19,7 +19,6 @@ from cano_core import (
     RunContext,
     SplitResult,
     TaskConfig,
-    TaskFailedError,
     Workflow,
 )
 from fan import Fan, after, failing, giving, timed
@@ -163,7 +162,7 @@ def test_a_split_result_without_a_split_before_is_a_clear_error() -> None:
         return "Done"
 
     workflow = Workflow().register("Join", take).add_exit_state("Done")
-    with pytest.raises(TaskFailedError, match="was not entered from a split"):
+    with pytest.raises(ConfigurationError, match="was not entered from a split"):
         asyncio.run(workflow.orchestrate("Join"))
 
 

@@ -106,7 +106,7 @@ def test_a_mistake_is_not_left_out() -> None:
         async def process_item(self, item: int) -> Any:  # type: ignore[override]
             raise ConfigurationError("wrong")
 
-    with pytest.raises(TaskFailedError, match="wrong"):
+    with pytest.raises(ConfigurationError, match="wrong"):
         start(streaming(Mistaken(3)))
 
 
