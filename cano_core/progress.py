@@ -8,6 +8,7 @@ batch in branch 2; the visit as a whole is the part ``""``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias, final
 
@@ -34,11 +35,45 @@ class Progress:
         memos: encoded results of finished `RunContext.once` calls, by `memo_key`.
         cursors: the last cursor of each part, encoded, and its number.
         branches: encoded results of finished parts.
+        within: the keys of the memos of each part's own parts, so that forgetting
+            the steps of one branch does not cost a look at all the others.
     """
 
     memos: dict[str, bytes] = field(default_factory=dict)
     cursors: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     branches: dict[str, bytes] = field(default_factory=dict)
+    within: dict[str, set[str]] = field(default_factory=dict)
+
+    def remember(self, key: str, result: bytes) -> None:
+        """Keep a memo."""
+        self.memos[key] = result
+        for part, _ in _steps_around(key):
+            self.within.setdefault(part, set()).add(key)
+
+    def forget_steps(self, whole: str, number: int) -> None:
+        """Drop the memos of a part's steps before one; nobody asks for them again.
+
+        Not only those of the last one: a log that was read from its tail has memos
+        of steps whose own cursors are left out.
+        """
+        for key in list(self.within.get(whole, ())):
+            around = dict(_steps_around(key))
+            step = around[whole]
+            if step.isdecimal() and int(step) < number:
+                del self.memos[key]
+                for part in around:
+                    self.within[part].discard(key)
+
+
+def _steps_around(key: str) -> Iterator[tuple[str, str]]:
+    """Give each part that the part of a memo is within, and which of its steps."""
+    path, between, _ = key.partition(BETWEEN)
+    end = -1
+    while between and path:
+        start, end = end + 1, path.find("/", end + 1)
+        yield path[: max(start - 1, 0)], path[start:] if end < 0 else path[start:end]
+        if end < 0:
+            return
 
 
 def memo_key(part: str, name: str) -> str:
@@ -88,7 +123,7 @@ class Memo:
 
     def apply(self, progress: Progress) -> None:
         """Take a visit's progress further."""
-        progress.memos[self.key] = self.result
+        progress.remember(self.key, self.result)
 
 
 @final
@@ -177,21 +212,8 @@ class Cursor:
 
     def apply(self, progress: Progress) -> None:
         """Take a visit's progress further."""
-        if progress.memos:
-            self._forget_steps(progress.memos)
+        progress.forget_steps(self.part, self.number)
         progress.cursors[self.part] = (self.number, self.payload)
-
-    def _forget_steps(self, memos: dict[str, bytes]) -> None:
-        """Drop the memos of the steps that it concludes; nobody asks for them again.
-
-        Not only those of the last one: a log that was read from its tail has memos
-        of steps whose own cursors are left out.
-        """
-        before = f"{self.part}/" if self.part else ""
-        for key in [key for key in memos if BETWEEN in key and key.startswith(before)]:
-            step = key[len(before) :].split(BETWEEN, 1)[0].split("/", 1)[0]
-            if step.isdecimal() and int(step) < self.number:
-                del memos[key]
 
 
 Advance: TypeAlias = Memo | Branch | Cursor

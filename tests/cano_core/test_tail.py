@@ -332,6 +332,23 @@ def test_a_cursor_lets_go_of_what_all_steps_before_it_remembered() -> None:
     }
 
 
+def test_a_cursor_does_not_search_the_memos_of_other_branches() -> None:
+    """There may be thousands, and as many cursors."""
+
+    class Unsearched(dict[str, bytes]):
+        def __iter__(self) -> Any:
+            raise AssertionError("searched")
+
+        keys = items = __iter__
+
+    progress = Progress(Unsearched())
+    for branch in range(3):
+        Memo(memo_key(f"{branch}/0", "a"), b"").apply(progress)
+    Cursor("1", 1, b"").apply(progress)
+    assert len(progress.memos) == 2
+    assert memo_key("1/0", "a") not in progress.memos
+
+
 def test_a_store_without_a_tail_is_read_whole() -> None:
     assert reads_tail(MemoryCheckpointStore())
     assert not reads_tail(Whole())
