@@ -19,6 +19,7 @@ from .results import UNTYPED
 from .saga import CompensatableHandler
 from .signature import UNKNOWN
 from .states import State
+from .tasks.stepped import returns_steps
 
 
 @final
@@ -75,10 +76,17 @@ class TaskState:
         """Make its handler."""
         maker = self.model or self.task
         assembly = assembled(maker, scope, self.config)
+        problems = assembly.problems
+        if not isinstance(maker, Model) and returns_steps(assembly.bindings[0].returns):
+            hint = (
+                f"task {task_name(self.task)!r} returns More or Done, as a step does; "
+                "register it with register_stepped()"
+            )
+            problems = [hint, *problems]
         return Built(
             TaskHandler(_station(self, assembly)),
             assembly.transitions,
-            assembly.problems,
+            problems,
             maker._kind if isinstance(maker, Model) else "task",
         )
 

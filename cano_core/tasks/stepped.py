@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from ..graph import Kind
 from ..policy import TaskConfig
 from ..progress import part_of
 from ..wording import shown
-from .declared import cursor_codec, held_by, plainly
+from .declared import alternatives, cursor_codec, held_by, plainly
 from .parts import halted
 from .positions import Position, decode_cursor
 
@@ -106,6 +107,14 @@ def stepped(task: object) -> Model:
     if isinstance(task, SteppedTask):
         return task
     return _Adapted(task, entry_point(task, "step"))
+
+
+def returns_steps(annotation: object) -> bool:
+    """Say whether a return annotation is that of a step."""
+    return any(
+        (typing.get_origin(each) or each) in (More, Done)
+        for each in alternatives(annotation)
+    )
 
 
 def _assembled(

@@ -123,6 +123,22 @@ def test_something_without_a_step_is_refused_when_it_is_registered() -> None:
         stepping(object())
 
 
+@pytest.mark.parametrize("declared", [More[int] | Done[str], Done[str], Done])
+def test_a_step_that_is_registered_as_a_plain_task_is_told_the_way(
+    declared: Any,
+) -> None:
+    async def step(cursor: int | None) -> Any:
+        return Done("End")
+
+    step.__annotations__["return"] = declared
+    workflow = Workflow().register("Work", step).add_exit_state("End")
+    with pytest.raises(ConfigurationError, match=r"with register_stepped\(\)"):
+        start(workflow)
+
+    workflow = Workflow().register_stepped("Work", step).add_exit_state("End")
+    assert start(workflow) == "End"
+
+
 def test_every_more_is_a_row_and_done_is_none() -> None:
     store = MemoryCheckpointStore()
     with pytest.raises(TaskFailedError):
