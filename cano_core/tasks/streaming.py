@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar, final
 from ..attempts import Attempts
 from ..codec import Codec
 from ..context import RunContext
-from ..errors import CircuitOpenError, ConfigurationError, GivenUp
+from ..errors import CircuitOpenError, GivenUp
 from ..extension import TaskCall
 from ..progress import part_of
 from ..wording import shown
@@ -188,11 +188,8 @@ class _Work:
                 return False
             self._failed += 1
             last = error.attempts[-1]
-            if (
-                self._failed > task.tolerated
-                # A breaker that is open, or a mistake, is not the fault of the item.
-                or isinstance(last, CircuitOpenError | ConfigurationError)
-            ):
+            # A breaker that is open is not the fault of the item.
+            if self._failed > task.tolerated or isinstance(last, CircuitOpenError):
                 raise
             own = RunContext(context._run, context._visit, context.attempt, part)
             await self._called(task.leave_out, own, item, last)
