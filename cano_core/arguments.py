@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from .binding import task_name
@@ -35,6 +35,26 @@ def check_store(store: object) -> None:
         )
 
 
+def resources_in(resources: object) -> dict[str, object]:
+    """Return the resources by name.
+
+    Raises:
+        ConfigurationError: it is no mapping, or a name is none.
+    """
+    if resources is None:
+        return {}
+    if not isinstance(resources, Mapping):
+        raise ConfigurationError(
+            f"resources={shown(resources)} is no mapping: give {{'name': resource}}"
+        )
+    for name in resources:
+        if not isinstance(name, str):
+            raise ConfigurationError(
+                f"resources: {shown(name)} is no name; tasks get them by parameter name"
+            )
+    return dict(resources)
+
+
 def seconds_in(name: str, seconds: Any) -> float | None:
     """Return a time limit.
 
@@ -56,6 +76,9 @@ def observers_in(observers: Sequence[WorkflowObserver]) -> ObserverGroup | None:
     Raises:
         ConfigurationError: these are no observers, which would be told in vain.
     """
+    given: object = observers
+    if not isinstance(given, Iterable | WorkflowObserver):
+        raise ConfigurationError(f"observers={shown(given)} is no list of observers")
     if isinstance(observers, WorkflowObserver):
         raise ConfigurationError(
             f"observers={shown(observers)} is one observer; give a list: [...]"

@@ -32,6 +32,21 @@ class JoinStrategy:
     ANY: ClassVar[JoinStrategy]
     """The first success decides."""
 
+    def __post_init__(self) -> None:
+        takes_number = _STRATEGIES.get(self.name)
+        amount: object = self.amount
+        right = (
+            isinstance(amount, int | float) and amount > 0
+            if takes_number
+            else takes_number is not None and amount is None
+        )
+        if not right:
+            raise ConfigurationError(
+                f"JoinStrategy({self.name!r}, {amount!r}) is none; use "
+                "JoinStrategy.ALL, .ANY, .quorum(n), .percentage(p), "
+                ".partial_results(n) or .partial_timeout(minimum)"
+            )
+
     @classmethod
     def quorum(cls, n: int) -> JoinStrategy:
         """``n`` successes decide; and so does the failure that makes them impossible.
@@ -111,6 +126,16 @@ class JoinStrategy:
         """Whether successes beyond those that are needed are waited for."""
         return self.name == "partial_timeout"
 
+
+_STRATEGIES = {
+    "all": False,
+    "any": False,
+    "quorum": True,
+    "percentage": True,
+    "partial_results": True,
+    "partial_timeout": True,
+}
+"""Every strategy, and whether it has a number."""
 
 JoinStrategy.ALL = JoinStrategy("all")
 JoinStrategy.ANY = JoinStrategy("any")

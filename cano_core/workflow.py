@@ -8,6 +8,7 @@ from typing import Any, final
 from .arguments import (
     check_store,
     observers_in,
+    resources_in,
     seconds_in,
     versions_in,
 )
@@ -81,7 +82,7 @@ class Workflow(WorkflowDefinition):
         if checkpoint_store is not None:
             check_store(checkpoint_store)
         self._scope = ResourceScope(
-            resources or {}, seconds_in("resource_timeout", resource_timeout)
+            resources_in(resources), seconds_in("resource_timeout", resource_timeout)
         )
         self._store = checkpoint_store
         self._total_timeout = seconds_in("total_timeout", total_timeout)

@@ -79,7 +79,9 @@ class Clock:
     def _add(self, name: str, trigger: Any, due: Due) -> None:
         # APScheduler refuses a function that needs an argument it was not given.
         def call(*moments: datetime) -> None:
-            due(moments[-1])
+            # What was due already is waiting in the event loop.
+            if not self._stopped:
+                due(moments[-1])
 
         self._scheduler.add_job(
             call, trigger, id=name, name=name, replace_existing=True

@@ -6,11 +6,12 @@ exist is tried on disk as well.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,6 +19,7 @@ from cano_core import (
     CheckpointRow,
     ConfigurationError,
     CorruptLogError,
+    JoinStrategy,
     MemoryCheckpointStore,
     Outcome,
     OutcomeStatus,
@@ -410,3 +412,20 @@ def test_reading_data_that_is_not_there_stops_the_run_where_it_was(store: Any) -
         assert [row.state for row in await store.load_run("new")] == ["Work"]
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Workflow(resources=cast(Any, 5)), "resources=5 is no mapping"),
+        (lambda: Workflow(resources=cast(Any, {1: 2})), "1 is no name"),
+        (lambda: Workflow(observers=cast(Any, 5)), "observers=5 is no list"),
+        (lambda: JoinStrategy("foo"), "use JoinStrategy.ALL"),
+        (lambda: JoinStrategy("quorum", -1), "use JoinStrategy.ALL"),
+        (lambda: JoinStrategy("all", 2), "use JoinStrategy.ALL"),
+    ],
+    ids=["resources", "name", "observers", "strategy", "number", "no number"],
+)
+def test_what_is_of_the_wrong_kind_is_refused_at_once(make: Any, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(says)):
+        make()

@@ -102,6 +102,9 @@ def test_a_stopped_clock_calls_nothing_and_leaves_nothing_behind(
         clock = Clock()
         clock.start()
         clock.once("a", datetime.now(UTC) + timedelta(milliseconds=1), called.append)
+        clock.once("b", datetime.now(UTC) - timedelta(seconds=1), called.append)
+        # The clock has looked, and what is due waits for its turn.
+        await asyncio.sleep(0)
         clock.stop()
         clock.stop()
         await asyncio.sleep(0.005)
