@@ -58,3 +58,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._virtual.now
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        # Its threads live in real time, so no virtual limit may end the wait.
+        await super().shutdown_default_executor()
