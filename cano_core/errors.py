@@ -2,10 +2,11 @@
 
     CanoError
     ├── ConfigurationError      the definition or the call is wrong, or a task broke it
-    ├── TaskFailedError         a task failed for good
-    │   └── RetryExhaustedError     ... after more than one attempt
-    ├── WorkflowTimeoutError    the run took longer than its total_timeout
-    ├── RunCancelledError       a Cancellation stopped the run
+    ├── RunFailedError          the run has failed; what it had done is undone
+    │   ├── TaskFailedError         ... because a task failed for good
+    │   │   └── RetryExhaustedError     ... after more than one attempt
+    │   ├── WorkflowTimeoutError    ... because it took longer than its total_timeout
+    │   └── RunCancelledError       ... because a Cancellation stopped it
     ├── BranchCancelledError    a split was over without the branch; never raised
     ├── CompensationFailedError a rollback could not undo everything (yet)
     ├── CheckpointStoreError    the store failed, or holds what it cannot read
@@ -76,19 +77,16 @@ class ConfigurationError(CanoError):
         super().__init__(text)
 
 
-class TaskFailedError(CanoError):
-    """A task failed for good; its own exception is the ``__cause__``.
-
-    What the run had done before is undone, if it can be. If there is nothing to undo,
-    the run stays interrupted at the task's state: resuming it runs that state again.
+class RunFailedError(CanoError):
+    """A run has failed; what it had done before is undone, if it can be.
 
     Attributes:
         workflow_id: the run, or None for a run without an id.
-        state: label of the state whose task failed.
-        path: labels of the states that the run went through, the failed one last
-            (of a very long run the last thousand).
-        attempts: the exception of every attempt, in order.
+        state: label of the state that failed, or that it was about to enter.
+        path: labels of the states that the run went through (of a very long run the
+            last thousand).
         rolled_back: whether what the run had done has been undone: then it is over.
+            If not, there was nothing to undo, and it can be resumed.
     """
 
     rolled_back = False
@@ -100,12 +98,33 @@ class TaskFailedError(CanoError):
         workflow_id: str | None,
         state: str,
         path: Sequence[str],
-        attempts: Sequence[Exception],
     ) -> None:
         super().__init__(message)
         self.workflow_id = workflow_id
         self.state = state
         self.path = tuple(path)
+
+
+class TaskFailedError(RunFailedError):
+    """A task failed for good; its own exception is the ``__cause__``.
+
+    What the run had done before is undone, if it can be. If there is nothing to undo,
+    the run stays interrupted at the task's state: resuming it runs that state again.
+
+    Attributes:
+        attempts: the exception of every attempt, in order.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        workflow_id: str | None,
+        state: str,
+        path: Sequence[str],
+        attempts: Sequence[Exception],
+    ) -> None:
+        super().__init__(message, workflow_id=workflow_id, state=state, path=path)
         self.attempts = tuple(attempts)
 
 
@@ -146,20 +165,14 @@ class Refused(GivenUp):
     """A circuit breaker refused the attempt, so that no further one is made."""
 
 
-class WorkflowTimeoutError(CanoError):
+class WorkflowTimeoutError(RunFailedError):
     """A run took longer than the workflow's ``total_timeout``.
 
     The time counts from the run's first start, crashes and restarts included.
 
     Attributes:
-        workflow_id: the run, or None for a run without an id.
-        state: label of the state it was in, or was about to enter.
         limit: the ``total_timeout``, in seconds.
-        path: labels of the states that the run went through.
-        rolled_back: whether what the run had done has been undone: then it is over.
     """
-
-    rolled_back = False
 
     def __init__(
         self,
@@ -170,26 +183,16 @@ class WorkflowTimeoutError(CanoError):
         limit: float,
         path: Sequence[str],
     ) -> None:
-        super().__init__(message)
-        self.workflow_id = workflow_id
-        self.state = state
+        super().__init__(message, workflow_id=workflow_id, state=state, path=path)
         self.limit = limit
-        self.path = tuple(path)
 
 
-class RunCancelledError(CanoError):
+class RunCancelledError(RunFailedError):
     """A `Cancellation` stopped a run.
 
     Attributes:
-        workflow_id: the run, or None for a run without an id.
-        state: label of the state it was in, or was about to enter.
-        path: labels of the states that the run went through.
         rollback: whether it asked for what was done to be undone.
-        rolled_back: whether there was something, and it is: then the run is over. If
-            not, it can be resumed.
     """
-
-    rolled_back = False
 
     def __init__(
         self,
@@ -200,10 +203,7 @@ class RunCancelledError(CanoError):
         path: Sequence[str],
         rollback: bool,
     ) -> None:
-        super().__init__(message)
-        self.workflow_id = workflow_id
-        self.state = state
-        self.path = tuple(path)
+        super().__init__(message, workflow_id=workflow_id, state=state, path=path)
         self.rollback = rollback
 
 

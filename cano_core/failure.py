@@ -7,10 +7,7 @@ from typing import final
 
 import msgspec
 
-from .errors import RunCancelledError, TaskFailedError, WorkflowTimeoutError
-
-RunFailure = TaskFailedError | WorkflowTimeoutError | RunCancelledError
-"""The exceptions after which a run is rolled back."""
+from .errors import RunFailedError, TaskFailedError
 
 LONGEST_MESSAGE = 10_000
 """Characters of a failure's message that are kept."""
@@ -34,7 +31,7 @@ class Failure:
     path: tuple[str, ...]
 
     @classmethod
-    def of(cls, error: RunFailure) -> Failure:
+    def of(cls, error: RunFailedError) -> Failure:
         """Describe an exception that ended a run."""
         cause = error.__cause__ if isinstance(error, TaskFailedError) else None
         raised = error if cause is None else cause

@@ -18,8 +18,9 @@ from .errors import (
     ConfigurationError,
     GivenUp,
     RunCancelledError,
+    RunFailedError,
 )
-from .failure import Failure, NotUndone, RunFailure, encode_failure
+from .failure import Failure, NotUndone, encode_failure
 from .progress import encode_number, part_of
 from .saga import CompensatableHandler, Completed, Unwritable
 from .wording import described
@@ -31,7 +32,7 @@ UNDO = "undo"
 """The part of a visit in which its work is undone."""
 
 
-async def roll_back(run: Run, error: RunFailure) -> None:
+async def roll_back(run: Run, error: RunFailedError) -> None:
     """Undo what a failed run has done, if it has done anything that can be undone.
 
     Args:
@@ -86,7 +87,9 @@ class _Rollback:
         cause: the same as an exception, if this process saw it.
     """
 
-    def __init__(self, run: Run, failure: Failure, cause: RunFailure | None) -> None:
+    def __init__(
+        self, run: Run, failure: Failure, cause: RunFailedError | None
+    ) -> None:
         self._run = run
         self._failure = failure
         self._cause = cause

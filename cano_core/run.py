@@ -11,12 +11,7 @@ from typing import Any, TypeAlias, final
 from .checkpoints.row import Outcome, RowKind
 from .codec import Codec
 from .comparing import came_back
-from .errors import (
-    ConfigurationError,
-    RunCancelledError,
-    TaskFailedError,
-    WorkflowTimeoutError,
-)
+from .errors import ConfigurationError, RunFailedError
 from .handlers import Handler
 from .interruption import Interruption
 from .log import RunLog
@@ -194,7 +189,7 @@ class Run:
                     turns = TRANSITIONS_A_TURN
                     # Tasks that never wait would keep the loop, and every stop, away.
                     await asyncio.sleep(0)
-        except (TaskFailedError, WorkflowTimeoutError, RunCancelledError) as failure:
+        except RunFailedError as failure:
             await roll_back(self, failure)
             raise
         if self.exit is None:

@@ -20,6 +20,7 @@ from cano_core import (
     RolledBackError,
     RunCancelledError,
     RunConflictError,
+    RunFailedError,
     SchedulerStopError,
     TaskFailedError,
     VersionMismatchError,
@@ -72,6 +73,7 @@ EXAMPLES = [
     RunConflictError("r", 3),
     CorruptLogError("r", 3, "its payload is no memo"),
     VersionMismatchError("r", 3, 1, 2),
+    RunFailedError("failed", workflow_id="r", state="A", path=["A"]),
     TaskFailedError(
         "failed", workflow_id="r", state="A", path=["A"], attempts=[ValueError("x")]
     ),
