@@ -14,6 +14,7 @@ from cano_core import (
     RateLimiter,
     WindowedRateLimiter,
 )
+from limiters import LIMITERS
 from virtual_time import VirtualTime
 
 
@@ -22,15 +23,7 @@ def time() -> VirtualTime:
     return VirtualTime()
 
 
-Make = Callable[..., Any]
-
-LIMITERS: list[Make] = [
-    lambda **options: RateLimiter(5, 10.0, **options),
-    lambda **options: WindowedRateLimiter(5, 10.0, **options),
-]
-
-
-@pytest.fixture(params=LIMITERS, ids=["bucket", "window"])
+@pytest.fixture(params=LIMITERS.values(), ids=LIMITERS)
 def limiter(request: pytest.FixtureRequest, time: VirtualTime) -> Any:
     return request.param(name="api", clock=time)
 
