@@ -241,7 +241,7 @@ def test_calls_are_recorded_with_eager_tasks_too() -> None:
     """A writer that never waits has ended before anybody knows of it."""
     factory = getattr(asyncio, "eager_task_factory", None)
     if factory is None:
-        pytest.skip("Python 3.12 has them first")
+        pytest.skip("needs Python 3.12: tox run -e py312")
 
     class Quick(Watched):
         async def append(self, workflow_id: str, *rows: CheckpointRow) -> None:

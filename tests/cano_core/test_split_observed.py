@@ -131,7 +131,7 @@ def test_branches_inherit_the_context_variables_of_the_run() -> None:
 def test_a_split_works_with_eager_tasks() -> None:
     factory = getattr(asyncio, "eager_task_factory", None)
     if factory is None:
-        pytest.skip("Python 3.12 has them first")
+        pytest.skip("needs Python 3.12: tox run -e py312")
     fan = Fan([giving(1), giving(2), failing(Crash())], JoinStrategy.ANY)
 
     async def main() -> Any:

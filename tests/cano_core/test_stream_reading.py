@@ -191,7 +191,7 @@ def test_an_iterator_that_can_not_be_left_fails_the_task() -> None:
 def test_a_stream_is_read_with_eager_tasks_too() -> None:
     factory = getattr(asyncio, "eager_task_factory", None)
     if factory is None:
-        pytest.skip("Python 3.12 has them first")
+        pytest.skip("needs Python 3.12: tox run -e py312")
     numbers = Numbers(3, window=Every(0.01))
 
     async def main() -> object:
