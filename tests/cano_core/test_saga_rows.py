@@ -25,6 +25,7 @@ from cano_core import (
 )
 from sagas import ONCE, Journal, Noting, resume, saga, start, written
 from scripted_store import ScriptedStore, ThreeMethodStore, raising
+from wall_clock import Wall
 
 STORES = [ScriptedStore, ThreeMethodStore]
 
@@ -77,14 +78,18 @@ def test_a_rollback_is_a_row_for_its_beginning_and_one_for_each_visit() -> None:
     assert [number for _, number in watcher.of("on_checkpoint")] == list(range(8))
 
 
-def test_a_completion_whose_next_state_fails_to_begin_is_in_the_rollback() -> None:
+def test_a_completion_whose_next_state_fails_to_begin_is_in_the_rollback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The run has no time left: the completion comes with the ROLLBACK row."""
+    wall = Wall()
+    monkeypatch.setattr("cano_core.interruption.time", wall)
     store = Noting()
     journal = Journal()
-    workflow = saga(journal, store, states="A", total_timeout=0.02)
+    workflow = saga(journal, store, states="A", total_timeout=10)
 
     def slow() -> tuple[str, str]:
-        asyncio.run(asyncio.sleep(0.021))
+        wall.now += 10.5
         return "A", "slow"
 
     workflow.register_with_compensation("Slow", slow, compensate=lambda output: 0)
