@@ -11,6 +11,7 @@ import sqlite3
 import time
 
 from ..errors import CanoError, CheckpointStoreError, ConfigurationError
+from . import _sqlite_opened
 from ._sqlite_log import INDEXES, SCHEMA, Log
 
 APPLICATION_ID = 0x63616E6F  # "cano"
@@ -44,14 +45,19 @@ class CheckpointFile:
 
     def __init__(self, path: str, *, sync: bool) -> None:
         self._path = path
-        _refuse_foreign(path)
-        self._connection = sqlite3.connect(
-            path, timeout=0, isolation_level=None, check_same_thread=False
-        )
+        check_path(path)
+        self._place = _sqlite_opened.enter(path, lambda: _refuse_foreign(path))
+        try:
+            self._connection = sqlite3.connect(
+                path, timeout=0, isolation_level=None, check_same_thread=False
+            )
+        except BaseException:
+            _sqlite_opened.leave(self._place)
+            raise
         try:
             self._set_up(sync=sync)
         except BaseException as error:
-            self._connection.close()
+            self.close()
             if isinstance(error, sqlite3.Error) and not is_busy(error):
                 raise explain(error, path, "opening it") from error
             raise
@@ -134,6 +140,7 @@ class CheckpointFile:
     def close(self) -> None:
         """Close the connection; the last one tidies the WAL up."""
         self._connection.close()
+        _sqlite_opened.leave(self._place)
 
 
 def check_path(path: str) -> None:
@@ -197,7 +204,6 @@ def _code(error: Exception) -> int:
 
 
 def _refuse_foreign(path: str) -> None:
-    check_path(path)
     try:
         with open(path, "rb") as file:
             header = file.read(_HEADER_SIZE)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import children
-from cano_core import SQLiteCheckpointStore
+from cano_core import CheckpointStoreError, SQLiteCheckpointStore
+from sqlite_runs import entry
 
 WRITER = textwrap.dedent(
     """
@@ -29,6 +30,14 @@ WRITER = textwrap.dedent(
     asyncio.run(main())
     """
 )
+
+READER = """if True:
+    import asyncio, sys
+    from cano_core import SQLiteCheckpointStore
+
+    with SQLiteCheckpointStore(sys.argv[1]) as store:
+        print(len(asyncio.run(store.load_run("run"))))
+"""
 
 
 @pytest.fixture
@@ -115,3 +124,28 @@ def test_a_file_whose_maker_is_killed_at_once_is_usable(path: Path):
             asyncio.run(store.clear("run"))
             assert asyncio.run(store.list_runs()) == []
         path.unlink()
+
+
+def test_a_second_store_in_a_process_does_not_free_the_locks_of_the_first(path: Path):
+    """Else the next process to close the file takes the WAL away, with its rows."""
+
+    def rows_seen_by_another_process() -> str:
+        done = children.run("python", "-c", READER, path, cwd=path.parent)
+        return done.output.strip()
+
+    with SQLiteCheckpointStore(path) as first:
+        asyncio.run(first.append("run", entry(0)))
+        with SQLiteCheckpointStore(path) as second:
+            asyncio.run(second.append("run", entry(1)))
+        assert rows_seen_by_another_process() == "2"
+
+        asyncio.run(first.append("run", entry(2)))
+
+        assert rows_seen_by_another_process() == "3"
+    # And a file that is not open any more is looked at again.
+    path.write_text("This is no database. " * 100)
+    with (
+        SQLiteCheckpointStore(path) as third,
+        pytest.raises(CheckpointStoreError, match="not a SQLite database"),
+    ):
+        asyncio.run(third.list_runs())
