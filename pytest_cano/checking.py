@@ -19,14 +19,18 @@ from typing import Any, TypeAlias, TypeVar, final
 from cano_core.checkpoints.store import CheckpointStore
 
 from .backends import BACKENDS
+from .budget import UNLIMITED, Budget, SessionBudget
 from .explorer import Explorer
+from .faults import DEFAULT
 from .injection import listening
 from .life import Life, SimulatedCrash
 from .lifetime import until_crash
 from .notation import did_you_mean
 from .program import LifeResult
 from .report.text import Summary, failure_text, flaky_text, summary_text, title
-from .selectors import SelectorError, parse_selectors, unmet_message
+from .scope import Scope
+from .search import Search
+from .selectors import SelectorError, parse_endings, parse_selectors, unmet_message
 from .story import Verdict
 from .view import WorldView
 from .world import World
@@ -77,6 +81,11 @@ def check(
     workflow_id: str = "cano-check",
     store: str | Callable[[Path], CheckpointStore] = "sqlite",
     ignore_effects: tuple[str, ...] = (),
+    ending: str | Sequence[str] = DEFAULT,
+    depth: int | None = None,
+    budget: str | None = None,
+    seed: int = 0,
+    timeout: float | None = None,
     called: str = "check",
 ) -> Report:
     """Crash a program at every selected moment, restart it, and judge it.
@@ -91,6 +100,13 @@ def check(
         store: what ``world.store`` is: ``sqlite``, ``memory``, or a function that
             opens a store in a directory.
         ignore_effects: names of effects (fnmatch patterns) that are not judged.
+        ending: how lives end where ``crash`` does not say: one ending, several, or
+            ``all`` of them.
+        depth: how many lives in a row are crashed; None for 1, or 2 where the
+            workflow has compensations.
+        budget: how much may be run: ``30s``, or a number of schedules; None for all.
+        seed: of the schedules that ``random:N`` makes up.
+        timeout: seconds that each life may take; None for no limit.
         called: what reports call this function.
 
     Returns:
@@ -102,6 +118,8 @@ def check(
         Exception: whatever the program raises undisturbed.
     """
     selectors = parse_selectors(_selectors(crash))
+    scope = Scope(parse_endings(ending), depth, seed=seed, timeout=timeout)
+    share = UNLIMITED if budget is None else SessionBudget(budget, 1).share()
     started = FunctionProgram(program, _opener(store))
 
     def explore() -> Report:
@@ -111,8 +129,9 @@ def check(
                 new_world=_worlds(place, workflow_id),
                 selectors=selectors,
                 ignore_effects=ignore_effects,
+                scope=scope,
             )
-            return _explore(explorer, started, called)
+            return _explore(explorer, started, called, share)
 
     return _in_thread(explore) if _loop_is_running() else explore()
 
@@ -189,7 +208,9 @@ def _selectors(crash: object) -> str:
     )
 
 
-def _explore(explorer: Explorer, program: FunctionProgram, called: str) -> Report:
+def _explore(
+    explorer: Explorer, program: FunctionProgram, called: str, budget: Budget
+) -> Report:
     began, name = time.perf_counter(), program.name
     baseline = explorer.record()
     if program.error is not None:
@@ -201,7 +222,7 @@ def _explore(explorer: Explorer, program: FunctionProgram, called: str) -> Repor
         raise SelectorError(
             "\n".join(unmet_message(each.text, points) for each in plan.unmet)
         )
-    if not plan.schedules:
+    if plan.empty:
         raise SelectorError("\n".join(("nothing is left to crash:", *plan.limits)))
     finding = explorer.confirm(baseline)
     if finding is not None:
@@ -209,15 +230,16 @@ def _explore(explorer: Explorer, program: FunctionProgram, called: str) -> Repor
         return Report(summary, (flaky_text(finding, baseline),))
     verdicts: dict[str, str] = {}
     failures: list[str] = []
-    for schedule in plan.schedules:
-        trial = explorer.run(schedule)
-        verdicts[str(schedule)] = trial.verdict.value
+    search = Search(explorer, plan, budget)
+    for trial in search.trials():
+        verdicts[trial.text] = trial.verdict.value
         if trial.verdict is not Verdict.PASS:
-            heading = f" {title(name, schedule)} ".center(70, "_")
-            again = f"{called}({name}, crash={str(schedule)!r})"
+            heading = f" {title(name, trial.text)} ".center(70, "_")
+            again = f"{called}({name}, crash={trial.text!r})"
             failures.append(f"{heading}\n{failure_text(trial, again=again)}")
     seconds = time.perf_counter() - began
-    summary = Summary(name, points, verdicts, seconds, plan.limits)
+    limits = [*plan.limits, *search.limits]
+    summary = Summary(name, points, verdicts, seconds, limits, depths=search.depths)
     return Report(summary, tuple(failures))
 
 

@@ -32,17 +32,25 @@ def life_story(life: Life, result: LifeResult) -> LifeStory:
         path=tuple(_paths(life)),
         crashed_at=life.crashed_at,
         undoing=life.undoing,
-        failure="" if life.crashed else life.runaway or result.failure,
+        failure="" if life.crashed else _failure(life, result),
         notes=tuple(life.notes),
         extra=life.extra,
         runaway=life.runaway,
+        struck=tuple(life.struck),
+        points=life.points,
+        durable=life.durable,
+        gave_up=life.gave_up,
     )
+
+
+def _failure(life: Life, result: LifeResult) -> str:
+    return life.runaway or life.gave_up or result.failure
 
 
 def _ending(life: Life, result: LifeResult) -> Ending:
     if life.crashed:
         return "crashed"
-    return "failed" if life.runaway else _ENDINGS[result.outcome]
+    return "failed" if life.runaway or life.gave_up else _ENDINGS[result.outcome]
 
 
 def story(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from types import CodeType
 from typing import TYPE_CHECKING, Any, final
@@ -41,6 +42,18 @@ class Edges:
     def _record(self) -> RunRecord:
         return self._session.record
 
+    async def _begins(self, frame: TaskFrame, moment: str) -> None:
+        """Meet the moment right before the first attempt."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._life.drivers[self._record.run] = task
+        try:
+            await self._life.arrived(frame.point(moment))
+        except Exception:
+            # It failed before it did anything, and may be tried again.
+            frame.runs.append("interrupted")
+            raise
+
     async def _run(
         self, frame: TaskFrame, context: RunContext, *values: Any, what: str
     ) -> Any:
@@ -50,10 +63,13 @@ class Edges:
         token = FRAME.set(frame)
         try:
             attempt = self._call(context, *values)
-            if life.fault is None:
-                result = await attempt
-            else:
-                result = await until_crash(life, attempt)
+            if life.driven:
+                from .driving import driven
+
+                attempt = driven(attempt)
+            if life.disturbed:
+                attempt = until_crash(life, attempt)
+            result = await attempt
         except BaseException as error:
             frame.error = described(error) if isinstance(error, Exception) else ""
             frame.runs[-1] = "crashed" if life.crashed else "interrupted"
@@ -97,10 +113,10 @@ class TaskEdges(Edges):
                 life.went(record.run, self._state)
             life.counted(f"{self._state} was entered")
             if has_row:
-                life.reached(frame.point("start"))
+                await self._begins(frame, "start")
             frame.runs.append("crashed")
         result = await self._run(frame, context, *values, what=what)
-        life.reached(frame.point("end"))
+        await life.arrived(frame.point("end"))
         return result
 
 
@@ -123,8 +139,8 @@ class UndoEdges(Edges):
         life.require_alive(what)
         frame = life.frame(record.run, self._state, context.visit, undoing=True)
         if context.attempt == 1:
-            life.reached(frame.point("undo"))
+            await self._begins(frame, "undo")
             frame.runs.append("crashed")
         result = await self._run(frame, context, *values, what=what)
-        life.reached(frame.point("undone"))
+        await life.arrived(frame.point("undone"))
         return result

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from typing import final
 
 from .chronicle import life_story, story
 from .hints import found_in_place, hints
 from .injection import injected
+from .kept_log import ROLLED_BACK
 from .life import Life
 from .oracles import judge
 from .program import Program
 from .schedule import CrashPoint, Fault, Schedule
+from .script import UNDISTURBED, FirstNew, Planned, Script
 from .story import LifeStory, Story, Trial, Verdict
 from .world import World
 
@@ -35,9 +37,9 @@ class Expedition:
         self._schedule: Schedule | None = None
         self._began = time.perf_counter()
 
-    def live(self, fault: Fault | None = None, *, extra: bool = False) -> Life:
+    def live(self, script: Script = UNDISTURBED, *, extra: bool = False) -> Life:
         """Live the next life."""
-        life = self._world.new_life(fault)
+        life = self._world.new_life(script)
         life.extra = extra
         with injected(life):
             result = self._program.live(life)
@@ -60,22 +62,97 @@ class Expedition:
             duration=time.perf_counter() - self._began,
         )
 
-    def through(self, schedule: Schedule, baseline: Story) -> Trial:
+    def through(
+        self,
+        schedule: Schedule,
+        baseline: Story,
+        *,
+        known: Container[str] = frozenset(),
+    ) -> Trial:
         """Live through a schedule, and judge it.
 
         After the last crash there is one undisturbed life, or two if the first does
         not end what the baseline ended, and did not run away. A program that has
         done everything is then started once more, where its stores must know that
         there is nothing to do.
+
+        Args:
+            schedule: the schedule.
+            baseline: what it is compared with.
+            known: durable states that need not be recovered from once more.
         """
         self._schedule = schedule
-        for fault in schedule.faults:
-            life = self.live(fault)
-            if not life.crashed:
-                # What runs away is stuck, whatever was planned for later.
-                self._unreached = None if life.runaway else fault.point
+        self._world.schedule = str(schedule)
+        for faults in schedule.lives:
+            script = Planned(*faults)
+            life = self.live(script)
+            if script.missing is not None:
+                # What does not end is stuck, whatever was planned for later.
+                ended = not (life.runaway or life.gave_up)
+                self._unreached = script.missing if ended else None
                 return self._trial(schedule, baseline)
-        if not self.live().runaway and any(_unfinished(baseline, self._world)):
+        if life.durable and life.durable in known:
+            return self._trial(schedule, baseline, seen=True)
+        return self._recovered(life, schedule, baseline)
+
+    def everywhere(self, kind: str, baseline: Story, *, most: int) -> Trial:
+        """Crash at every point in turn, life after life, and judge that.
+
+        Args:
+            kind: how the lives end.
+            baseline: what it is compared with.
+            most: lives at which there is an end to it.
+        """
+        passed: list[CrashPoint] = []
+        self._world.schedule = f"everywhere={kind}"
+        self._schedule = Schedule.of(baseline.points[0], kind=kind)
+        while True:
+            script = FirstNew(passed, kind) if len(passed) < most else UNDISTURBED
+            life = self.live(script)
+            if life.crashed_at is None:
+                break
+            passed.append(life.crashed_at)
+        schedule = Schedule.of(*passed, kind=kind) if passed else self._schedule
+        self._schedule = schedule
+        return self._recovered(life, schedule, baseline, last=True)
+
+    def scripted(self, scripts: Sequence[Script], baseline: Story) -> Trial | None:
+        """Live through scripts, and judge the schedule that comes of it.
+
+        Returns:
+            What was found; None if nothing has happened in the first life.
+        """
+        lives: list[tuple[Fault, ...]] = []
+        self._world.schedule = "random"
+        for script in scripts:
+            self._schedule = Schedule(tuple(lives)) if lives else None
+            life = self.live(script)
+            if not life.struck:
+                break
+            lives.append(tuple(life.struck))
+        if not lives:
+            return None
+        self._schedule = schedule = Schedule(tuple(lives))
+        return self._recovered(life, schedule, baseline, last=not life.struck)
+
+    def _recovered(
+        self, life: Life, schedule: Schedule, baseline: Story, *, last: bool = False
+    ) -> Trial:
+        """Let the program recover, and judge.
+
+        Args:
+            life: the last life so far.
+            schedule: what was done to it.
+            baseline: what it is compared with.
+            last: whether that life was undisturbed already.
+        """
+        # One that has done everything in spite of a fault has nothing to recover.
+        returned = self._lives[-1].ended == "returned"
+        if not last and (not returned or any(_unfinished(baseline, self._world))):
+            life = self.live()
+        if not (life.runaway or life.gave_up) and any(
+            _unfinished(baseline, self._world)
+        ):
             self.live()
         trial = self._trial(schedule, baseline)
         if trial.findings or not self._world.book.restartable():
@@ -84,11 +161,19 @@ class Expedition:
         self.live(extra=True)
         return self._trial(schedule, baseline)
 
-    def _trial(self, schedule: Schedule, baseline: Story) -> Trial:
+    def _trial(
+        self, schedule: Schedule, baseline: Story, *, seen: bool = False
+    ) -> Trial:
         told = self.story()
-        findings = judge(baseline, told)
+        if seen:
+            return Trial(schedule, Verdict.PASS, (), told, baseline, seen=True)
+        reference = baseline
+        if _undone_instead(baseline, told):
+            # It failed as planned and was undone: only the log says what is right.
+            reference = told
+        findings = judge(reference, told)
         verdict = findings[0].verdict if findings else Verdict.PASS
-        return Trial(schedule, verdict, findings, told, baseline)
+        return Trial(schedule, verdict, findings, told, reference)
 
 
 def _unfinished(baseline: Story, world: World) -> Iterator[int]:
@@ -96,3 +181,18 @@ def _unfinished(baseline: Story, world: World) -> Iterator[int]:
     for run in baseline.runs.values():
         if run.exit is not None and exits.get(run.run) is None:
             yield run.run
+
+
+def _undone_instead(baseline: Story, story: Story) -> bool:
+    """Say whether a planned failure has led to a rollback that is none undisturbed."""
+    failed = any(
+        fault.described.family in ("task", "hang")
+        for life in story.lives
+        for fault in life.struck
+    )
+    return failed and any(
+        run.exit is not None
+        and run.exit.endswith(ROLLED_BACK)
+        and run.exit != getattr(baseline.runs.get(number), "exit", None)
+        for number, run in story.runs.items()
+    )

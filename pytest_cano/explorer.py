@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import final
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import Final, final
 
 from .expedition import Expedition
 from .injection import listening
@@ -12,11 +12,16 @@ from .plan import Plan, make_plan
 from .program import LifeResult, Program
 from .runbook import RunKey
 from .schedule import Schedule
+from .scope import Scope
+from .script import Script
 from .selectors import Selector
 from .story import Finding, Story, Trial, Verdict
 from .world import World
 
 __all__ = ["Explorer", "LifeResult", "Plan", "Program", "Trial"]
+
+EVERYWHERE: Final = 200
+"""Lives after which even a search everywhere comes to its end."""
 
 
 @final
@@ -28,6 +33,7 @@ class Explorer:
         new_world: makes a world with an empty disk.
         selectors: what to crash.
         ignore_effects: names of effects (fnmatch patterns) that are not judged.
+        scope: how far to go.
     """
 
     def __init__(
@@ -37,15 +43,25 @@ class Explorer:
         new_world: Callable[[], World],
         selectors: Sequence[Selector],
         ignore_effects: Sequence[str] = (),
+        scope: Scope | None = None,
     ) -> None:
         self.program = program
         self.selectors = tuple(selectors)
+        self.scope = scope or Scope()
         self._new_world = new_world
         self._ignored = tuple(ignore_effects)
         self._baseline: Story | None = None
         self._usual: Mapping[str, int] | None = None
         self._first_runs: Mapping[RunKey, int] = {}
         self._expected: Mapping[RunKey, int] = {}
+        self._references: dict[Schedule, Story] = {}
+
+    @property
+    def baseline(self) -> Story:
+        """What the undisturbed program does."""
+        if self._baseline is None:
+            raise RuntimeError("record() comes before run()")
+        return self._baseline
 
     def record(self) -> Story:
         """Run the program undisturbed, the first time: the baseline.
@@ -58,7 +74,7 @@ class Explorer:
 
     def plan(self, baseline: Story) -> Plan:
         """Say which schedules the selectors mean, given what the baseline met."""
-        return make_plan(self.selectors, baseline)
+        return make_plan(self.selectors, baseline, self.scope)
 
     def confirm(self, baseline: Story) -> Finding | None:
         """Run the program undisturbed once more; say what differed, if anything."""
@@ -67,14 +83,64 @@ class Explorer:
         self._expected = dict(self._first_runs.items() & runs.items())
         return FlakyBaseline().judge(baseline, again)
 
-    def run(self, schedule: Schedule) -> Trial:
-        """Run the program through one schedule, and judge it against the baseline."""
-        baseline = self._baseline
-        if baseline is None:
-            raise RuntimeError("record() comes before run()")
+    def run(self, schedule: Schedule, *, known: Container[str] | None = None) -> Trial:
+        """Run the program through one schedule, and judge it.
+
+        Args:
+            schedule: the schedule.
+            known: durable states that need not be recovered from once more; None
+                where nobody asks for states.
+        """
+        reference = self._reference(schedule)
+        world = self._world(tells_states=known is not None)
+        with listening():
+            trial = Expedition(self.program, world).through(
+                schedule, reference, known=known or frozenset()
+            )
+        return self._tidied(trial, world)
+
+    def run_everywhere(self, kind: str) -> Trial:
+        """Crash the program at every point in turn, in one world, and judge it."""
         world = self._world()
         with listening():
-            trial = Expedition(self.program, world).through(schedule, baseline)
+            trial = Expedition(self.program, world).everywhere(
+                kind, self.baseline, most=EVERYWHERE
+            )
+        return self._tidied(trial, world)
+
+    def run_scripts(self, scripts: Sequence[Script]) -> Trial | None:
+        """Run the program through scripts; None if nothing of them has happened."""
+        world = self._world()
+        with listening():
+            trial = Expedition(self.program, world).scripted(scripts, self.baseline)
+        if trial is None:
+            world.discard()
+            return None
+        return self._tidied(trial, world)
+
+    def can_carry_out(self, kind: str) -> bool:
+        """Say whether a kind of fault can happen to this program, here."""
+        return kind != "kill"
+
+    def _reference(self, schedule: Schedule) -> Story:
+        """Return what a schedule is compared with.
+
+        A planned failure of a task is no crash: what is right then is what the
+        program does if that happens and nothing else.
+        """
+        failures = tuple(
+            kept
+            for faults in schedule.lives
+            if (kept := tuple(each for each in faults if not each.described.ends))
+        )
+        if not failures or failures == schedule.lives:
+            return self.baseline
+        alone = Schedule(failures)
+        if alone not in self._references:
+            self._references[alone] = self.run(alone).baseline
+        return self._references[alone]
+
+    def _tidied(self, trial: Trial, world: World) -> Trial:
         if trial.verdict is Verdict.PASS:
             world.discard()
         return trial
@@ -89,9 +155,10 @@ class Explorer:
             world.discard()
         return told, runs, life.counts
 
-    def _world(self) -> World:
+    def _world(self, *, tells_states: bool = False) -> World:
         world = self._new_world()
         world.ignored = self._ignored
         world.book.expected = self._expected
         world.usual = self._usual
+        world.tells_states = tells_states
         return world

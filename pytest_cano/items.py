@@ -15,9 +15,10 @@ from fnmatch import fnmatchcase
 import pytest
 from _pytest.runner import runtestprotocol
 
-from . import options
+from . import markers, options
 from .disks import Disks
 from .explorer import Explorer, Plan, Trial
+from .faults import DEFAULT
 from .identity import again_command
 from .injection import listening
 from .lives import ItemProgram, finish_wider_fixtures, fresh_item
@@ -26,7 +27,11 @@ from .report import entries
 from .report.results import EXPECTED_TO_FAIL, outcome_of, result_of, tell
 from .report.summary import count
 from .report.text import Summary, failed_line, failure_text, flaky_text
+from .schedule import Schedule
+from .scope import Scope
+from .search import Search
 from .selectors import Selector, parse_selectors, unmet_message
+from .sharing import earlier_failures, share_of
 from .story import Story, Verdict
 from .timeouts import lift_limit
 
@@ -58,11 +63,13 @@ class Choice:
         session: selectors that are meant for every test.
         own: selectors of its markers, which it must meet.
         expected: whether it is a mistake if the test meets no crash point at all.
+        scope: how far the search is to go.
     """
 
     session: tuple[Selector, ...]
     own: tuple[Selector, ...]
     expected: bool
+    scope: Scope
 
 
 def choose(
@@ -78,7 +85,8 @@ def choose(
         option("setuponly", False) or option("setupplan", False)
     ):
         return None
-    own = _selectors(text for mark in marks for text in options.crash_marker(mark))
+    read = [markers.crash_marker(mark) for mark in marks]
+    own = _selectors(text for mark in read for text in mark.selectors)
     ours = not FIXTURES.isdisjoint(item.fixturenames) or any(
         mark.name.startswith("cano_") for mark in item.iter_markers()
     )
@@ -90,7 +98,26 @@ def choose(
         return None
     if "subtests" in item.fixturenames:
         raise options.OptionError(NO_SUBTESTS)
-    return Choice(session, own, expected=ours)
+    return Choice(session, own, expected=ours, scope=_scope(item, settings, read))
+
+
+def _scope(
+    item: pytest.Item, settings: options.Settings, marks: Iterable[markers.CrashMark]
+) -> Scope:
+    """Return how far to go with a test: what its markers say comes first."""
+    endings, depth = settings.endings, settings.depth
+    for mark in marks:
+        endings = mark.endings or endings
+        depth = mark.depth or depth
+    return Scope(
+        endings,
+        depth,
+        earlier=earlier_failures(item.config, item.nodeid),
+        seed=settings.seed,
+        timeout=settings.timeout,
+        detail=settings.detail,
+        workers=settings.workers,
+    )
 
 
 def run_item(
@@ -153,8 +180,11 @@ class _Exploration:
             new_world=self._disks.new_world,
             selectors=(*choice.own, *choice.session),
             ignore_effects=self._ignored,
+            scope=choice.scope,
         )
         self._plan: Plan | None = None
+        self._search: Search | None = None
+        self._budget = share_of(item, settings)
         self._verdicts: dict[str, str] = {}
         self._limits: list[str] = []
         self._flaky = False
@@ -182,7 +212,7 @@ class _Exploration:
             problems += self._unmet(plan)
         elif self._choice.expected:
             problems.append(RAN_NOTHING)
-        if plan.schedules:
+        if not plan.empty:
             self._limits += self._remarks(plan)
             problems += self._explore(plan, baseline, own)
         if problems:
@@ -193,7 +223,7 @@ class _Exploration:
             own,
             unmet=plan.unmet,
             points=map(str, plan.points),
-            summary=self._summary(plan) if plan.schedules else None,
+            summary=None if plan.empty else self._summary(plan),
             searched=checked,
             idle=self._idle(),
         )
@@ -204,7 +234,7 @@ class _Exploration:
         """Leave in the summary how far it came."""
         plan = self._plan
         session = self._item.config.pluginmanager.get_plugin("cano-session")
-        if plan is None or not plan.schedules or session is None:
+        if plan is None or plan.empty or session is None:
             return
         self._limits.append(
             f"{self._item.name}: interrupted after {len(self._verdicts)} of "
@@ -267,24 +297,27 @@ class _Exploration:
             self._flaky = True
             return [flaky_text(flaky, baseline)]
         failed = False
-        for done, schedule in enumerate(plan.schedules):
+        search = self._search = Search(self._explorer, plan, self._budget)
+        trials = search.trials()
+        while True:
             if self._must_stop(failed):
                 self._limits.append(
-                    f"{self._item.name}: stopped early, "
-                    f"{len(plan.schedules) - done} of {len(plan.schedules)} schedules "
-                    "were not run"
+                    f"{self._item.name}: stopped early, after {len(self._verdicts)} "
+                    f"of {count(len(plan.schedules), 'schedule')}"
                 )
                 break
-            self._program.schedule = str(schedule)
-            trial = self._explorer.run(schedule)
+            trial = next(trials, None)
+            if trial is None:
+                break
             failed |= trial.verdict is not Verdict.PASS
             self.report(self._entry(trial, own))
+        self._limits += search.limits
         return [failed_line(self._summary(plan)), *self._limits] if failed else []
 
     def _entry(
         self, trial: Trial, own: Sequence[pytest.TestReport]
     ) -> list[pytest.TestReport]:
-        schedule, verdict = str(trial.schedule), trial.verdict.value
+        schedule, verdict = trial.text, trial.verdict.value
         self._verdicts[schedule] = verdict
         output = self._program.take_output()
         passed = trial.verdict is Verdict.PASS
@@ -306,9 +339,17 @@ class _Exploration:
         return failed and bool(most) and session.testsfailed + 1 >= most
 
     def _again(self, schedule: str) -> str:
-        command = again_command(self._item, schedule)
+        command = again_command(self._item, self._exactly(schedule))
         # It would not be chosen for what it uses.
         return command if self._choice.expected else f"{command} -o cano_select=all"
+
+    def _exactly(self, schedule: str) -> str:
+        """Return a schedule as it means the same whatever the session's endings are."""
+        if self._choice.scope.endings == (DEFAULT,):
+            return schedule
+        return (
+            Schedule.parse(schedule).written_out if "=all" not in schedule else schedule
+        )
 
     def _summary(self, plan: Plan) -> Summary:
         return Summary(
@@ -318,6 +359,7 @@ class _Exploration:
             seconds=time.perf_counter() - self._began,
             limits=[*plan.limits, *self._limits],
             flaky=self._flaky,
+            depths={} if self._search is None else dict(self._search.depths),
         )
 
     def report(self, reports: Iterable[pytest.TestReport]) -> None:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import Final, Literal, final
 
 from cano_core.checkpoints.row import CheckpointRow, Outcome, OutcomeStatus
 
 from .log_reader import LogReader, Visit, without_superfluous
 from .story import Load
+
+ROLLED_BACK: Final = " (rolled back)"
+"""Behind the state in which a run failed that was undone."""
 
 
 @final
@@ -208,4 +211,4 @@ def ending(outcome: Outcome) -> str:
 
 
 def _rolled_back(state: str) -> str:
-    return f"{state} (rolled back)"
+    return f"{state}{ROLLED_BACK}"

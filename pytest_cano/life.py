@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, Protocol, final
 
 from .description import Describer
+from .faults import FAULTS
 from .frames import FRAME, TaskFrame
 from .schedule import CrashPoint, Fault
+from .script import Script
 
 if TYPE_CHECKING:
+    from .endings import Wait
     from .world import World
 
 HERE: ContextVar[Life | None] = ContextVar("cano_life", default=None)
@@ -34,6 +38,13 @@ class SimulatedCrash(BaseException):
     """
 
 
+class Process(Protocol):
+    """The process that a life has to itself."""
+
+    def die(self, life: Life) -> None:
+        """Write down all that this process knows, and end it at once."""
+
+
 @final
 class Life:
     """One process lifetime of a program.
@@ -45,9 +56,13 @@ class Life:
     Attributes:
         world: where it is lived.
         number: from 1.
-        fault: the fault planned for it, or None.
+        script: what is to happen in it.
+        struck: what has happened in it, in order.
         crashed_at: where it crashed, or None.
+        cancelled_at: where it was cancelled: it has crashed, but ends by itself.
+        durable: digest of what it left at its crash; empty unless that was asked for.
         runaway: why it was ended as running away, or empty.
+        gave_up: why it was ended as waiting for ever, or empty.
         over: whether it has ended, by a crash or otherwise.
         extra: whether it is the extra start of a finished program.
         notes: what leftover code tried after its end, and the like.
@@ -57,14 +72,24 @@ class Life:
         frames: what each visit did, by run, state, visit, and whether it was undone.
         paths: the way of each run, by ordinal.
         counts: how often each thing happened that a loop repeats.
+        drivers: the asyncio task that drives each run.
+        store_faults: what the store of a run is to do at its next operation.
+        process: the process that it has to itself, if it has.
     """
 
-    def __init__(self, world: World, number: int, fault: Fault | None) -> None:
+    def __init__(self, world: World, number: int, script: Script) -> None:
         self.world = world
         self.number = number
-        self.fault = fault
+        self.script = script
+        self.struck: list[Fault] = []
         self.crashed_at: CrashPoint | None = None
+        self.cancelled_at: CrashPoint | None = None
+        self.durable = ""
         self.runaway = ""
+        self.gave_up = ""
+        self.drivers: dict[int, asyncio.Task[Any]] = {}
+        self.store_faults: dict[int, Fault] = {}
+        self.process: Process | None = None
         self.over = False
         self.extra = False
         self.notes: list[str] = []
@@ -101,24 +126,96 @@ class Life:
         """The crash points that it met, each once, in order."""
         return tuple(self._points)
 
+    @property
+    def disturbed(self) -> bool:
+        """Whether anything is to happen in it."""
+        return bool(self.script.kinds)
+
+    @property
+    def driven(self) -> bool:
+        """Whether something is to happen for which its tasks have to be driven."""
+        return not self.script.kinds.isdisjoint(("freeze", "hang", "cancel"))
+
+    @property
+    def store_fails(self) -> bool:
+        """Whether a store operation is to fail in it, or may."""
+        return any(
+            FAULTS[kind].family in ("store", "hang") for kind in self.script.kinds
+        )
+
     def reached(self, point: CrashPoint) -> None:
-        """Take note of a crash point, and die there if that is planned.
+        """Take note of a crash point, from code that is no coroutine's.
+
+        Whatever is planned there happens.
 
         Raises:
             SimulatedCrash: the life ends here, or ended before.
+            Exception: what is planned here is an ordinary failure.
         """
+        fault = self._met(point)
+        if fault is None:
+            return
+        waits = False
+        if self.driven:
+            from .driving import is_driven, wait_here
+
+            waits = is_driven()
+        wait = self._blow(fault, waits=waits)
+        if wait is not None:
+            wait_here(wait())
+
+    async def arrived(self, point: CrashPoint) -> None:
+        """Do what `reached` does, where the code can wait."""
+        fault = self._met(point)
+        if fault is None:
+            return
+        wait = self._blow(fault, waits=True)
+        if wait is not None:
+            await wait()
+
+    def _met(self, point: CrashPoint) -> Fault | None:
         with self.world.lock:
             self.go_on()
             self._points[point] = None
-            if self.fault is None or self.fault.point != point:
+            fault = None if self.crashed else self.script.at(point)
+            if fault is not None:
+                self.struck.append(fault)
+                from .endings import BLOWS
+
+                BLOWS[fault.kind].strike(self, fault)
+        return fault
+
+    def _blow(self, fault: Fault, *, waits: bool) -> Wait | None:
+        from .endings import BLOWS
+
+        self._tell_watchers()
+        return BLOWS[fault.kind].carry_out(self, fault, waits=waits)
+
+    def fall(self, point: CrashPoint) -> None:
+        """Be over from here on, because of a crash; others learn of it in a moment."""
+        self.crashed_at = point
+        self.over = True
+        self.world.book.crashed()
+        self.durable = self.world.durable_state()
+
+    def give_up(self, why: str) -> None:
+        """Be over because nothing would ever end this life.
+
+        Args:
+            why: one line: ``Process@start hangs, and no time limit ends it``.
+        """
+        with self.world.lock:
+            if self.over:
                 return
-            self.crashed_at = point
+            self.gave_up = why
             self.over = True
             self.world.book.crashed()
-            watchers = list(self._watchers)
-        for watcher in watchers:
-            watcher()
-        raise self.crash()
+        self._tell_watchers()
+
+    def _tell_watchers(self) -> None:
+        if self.over:
+            for watcher in list(self._watchers):
+                watcher()
 
     def counted(self, what: str) -> None:
         """Count what a loop does over and over, and end a life that runs away in one.
@@ -139,9 +236,7 @@ class Life:
                 return
             self.runaway = f"{what} {count} times, {usual} in the undisturbed run"
             self.over = True
-            watchers = list(self._watchers)
-        for watcher in watchers:
-            watcher()
+        self._tell_watchers()
         raise self.crash()
 
     def go_on(self) -> None:
@@ -175,6 +270,8 @@ class Life:
             )
         if self.runaway:
             return SimulatedCrash(f"life {self.number} ran away: {self.runaway}")
+        if self.gave_up:
+            return SimulatedCrash(f"life {self.number} was ended: {self.gave_up}")
         return SimulatedCrash(
             f"life {self.number} is over: a store, a ledger or a run that was kept "
             "from it can't be used in a later life"
@@ -232,6 +329,10 @@ class Life:
 
     def end(self) -> None:
         """End the life: what is left of it can't act any more."""
+        if not self.over and self.struck:
+            # It was cancelled, or has survived a fault; what it has left undone is
+            # repeated by right.
+            self.world.book.crashed()
         self.over = True
 
     @contextmanager

@@ -23,6 +23,7 @@ from .life import Life
 from .lifetime import until_crash
 from .plugin import LIFE, SCHEDULE
 from .program import LifeResult
+from .script import UNDISTURBED
 from .timeouts import limited
 
 if TYPE_CHECKING:
@@ -40,14 +41,12 @@ class ItemProgram:
         name: the item's name.
         item: the item of the last life.
         reports: pytest's reports (setup, call, teardown) of the last life.
-        schedule: the schedule that is being run, as text.
     """
 
     def __init__(self, item: pytest.Function) -> None:
         self.name = item.name
         self.item = item
         self.reports: list[pytest.TestReport] = []
-        self.schedule = ""
         self._original = item
         self._output: list[tuple[str, str]] = []
         self._quiet = False
@@ -57,11 +56,11 @@ class ItemProgram:
         """Run the test once, as this life."""
         item = fresh_item(self._original)
         item.stash[LIFE] = life
-        item.stash[SCHEDULE] = self.schedule
+        item.stash[SCHEDULE] = life.world.schedule
         item.obj = _until_death(item.obj, life)
         _guard_finalizers(item, life)
         self.item = item
-        hooks = self._hooks.during(life, disturbed=bool(self.schedule))
+        hooks = self._hooks.during(life, disturbed=bool(life.world.schedule))
         with hooks, self._warnings(), limited(item):
             # With the original as its successor, nothing wider than the item goes.
             self.reports = runtestprotocol(item, log=False, nextitem=self._original)
@@ -197,7 +196,7 @@ class _LifeHooks:
         if fixturedef.scope != "function":
             # Of the machine, and there once for all lives: what runs in it is not
             # part of any of them.
-            with Life(life.world, 0, None).here():
+            with Life(life.world, 0, UNDISTURBED).here():
                 return (yield)
         if fixturedef.argname == "tmp_path" and "tmp_path" not in fixturedef.argnames:
             # One that extends the tmp_path below it gets the disk from there.

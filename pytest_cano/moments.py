@@ -6,7 +6,7 @@ Option, marker, help, reports and documentation all read this table.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, Literal, final
 
 
 @final
@@ -20,12 +20,17 @@ class Moment:
         durable: what is durable when the life ends here.
         phrase: the same as a timeline says it; ``{index}`` is K, ``{part}`` what ran:
             the task, or the compensation.
+        place: where it is: in the midst of a ``task``, at the ``edge`` behind one, or
+            at an operation on the ``log``.
+        detail: what has to be asked for before it is counted; empty for always.
     """
 
     name: str
     indexed: bool
     durable: str
     phrase: str
+    place: Literal["task", "edge", "log"] = "log"
+    detail: str = ""
 
     @property
     def usage(self) -> str:
@@ -36,18 +41,42 @@ class Moment:
 MOMENTS: Final = {
     moment.name: moment
     for moment in (
+        Moment(
+            "load",
+            False,
+            "what was durable before: a resumed run has not read its log yet",
+            "its log had not been read",
+        ),
         Moment("enter", False, "nothing of this state", "nothing of it was recorded"),
         Moment(
             "start",
             False,
             "the entry row, no effect",
             "its entry was recorded, its task had not begun",
+            "task",
         ),
         Moment(
             "effect",
             True,
             "the entry row and the first K effects of the visit",
             "effect {index} had happened, the {part} never learnt of it",
+            "task",
+        ),
+        Moment(
+            "await",
+            True,
+            "what the task has done before its coroutine waits for the K-th time",
+            "the {part} was about to wait for the {index}. time",
+            "task",
+            "awaits",
+        ),
+        Moment(
+            "line",
+            True,
+            "what the task has done before the K-th line that it runs of its module",
+            "the {part} was about to run its {index}. line",
+            "task",
+            "lines",
         ),
         Moment(
             "memo",
@@ -72,18 +101,21 @@ MOMENTS: Final = {
             False,
             "the entry row and all effects; nothing about the result",
             "the task had returned, nothing was recorded",
+            "edge",
         ),
         Moment(
             "undo",
             False,
             "that the run is being rolled back; nothing of this compensation",
             "the rollback had begun, its compensation had not",
+            "task",
         ),
         Moment(
             "undone",
             False,
             "all effects of the compensation; not that it has returned",
             "its compensation had returned, nothing of that was recorded",
+            "edge",
         ),
         Moment(
             "recorded",

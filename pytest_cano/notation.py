@@ -1,6 +1,6 @@
 """The text form of crash points: reading and writing its parts.
 
-    [RUN:][STATE][@MOMENT[:K]][#VISIT][=ENDING]
+    [RUN:][STATE][@MOMENT[:K]][#VISIT][=KIND[:N]]
 
 `pytest_cano.schedule` and `pytest_cano.selectors` make values of the parts. A state
 is written bare where its label allows that, else as a JSON string.
@@ -15,27 +15,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, final
 
+from .faults import FAULTS
 from .moments import MOMENTS
-
-ENDINGS: Final = {"raise": "a SimulatedCrash unwinds the life"}
-"""What can happen at a point, by the name that stands after the ``=``."""
 
 RESERVED: Final = frozenset({"all", "everywhere", "random"})
 """Words of the grammar; a state of that name is written as a JSON string."""
 
-_PLANNED = frozenset(
-    (
-        *("freeze", "cancel", "kill", "fail", "hang", "error", "error!"),
-        *("ack-lost", "torn", "unsynced", "twin"),
-    )
-)
+EVERY: Final = "all"
+"""Behind the ``=`` of a selector: every ending."""
+
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _BARE = r"[\w\-./]+(?: +[\w\-./]+)*"
 _PART = re.compile(
     rf"(?:(?P<run>[0-9]+):)?(?P<state>{_QUOTED}|{_BARE})?"
     r"(?:@(?P<moment>[\w-]+)(?::(?P<index>[0-9]+))?)?"
     r"(?:#(?P<visit>[0-9]+))?"
-    r"(?:=(?P<kind>[\w\-]+!?)(?::[0-9]+)?)?"
+    r"(?:=(?P<kind>[\w\-]+!?)(?::(?P<amount>[0-9]+))?)?"
 )
 _IS_BARE = re.compile(_BARE)
 
@@ -56,6 +51,7 @@ class Part:
     index: int | None
     visit: int | None
     kind: str | None
+    amount: int | None = None
 
     @property
     def complete(self) -> bool:
@@ -85,15 +81,15 @@ class Part:
         if moment is not None:
             _check_moment(text, moment, found["index"])
         if found["kind"] is not None:
-            _check_ending(text, found["kind"])
-        run, index, visit = (
+            _check_kind(text, found["kind"], found["amount"], moment)
+        run, index, visit, amount = (
             int(found[name]) if found[name] else None
-            for name in ("run", "index", "visit")
+            for name in ("run", "index", "visit", "amount")
         )
         if 0 in (run, index, visit):
             raise SelectorError(f"{text!r}: runs, visits and K are counted from 1")
         state = None if found["state"] is None else unquote(text, found["state"])
-        return cls(text, run, state, moment, index, visit, found["kind"])
+        return cls(text, run, state, moment, index, visit, found["kind"], amount)
 
 
 def _check_moment(text: str, moment: str, index: str | None) -> None:
@@ -106,17 +102,19 @@ def _check_moment(text: str, moment: str, index: str | None) -> None:
         raise SelectorError(f"{text!r}: the moment {moment!r} takes no ':K'")
 
 
-def _check_ending(text: str, kind: str) -> None:
-    if kind in ENDINGS:
+def _check_kind(text: str, kind: str, amount: str | None, moment: str | None) -> None:
+    if kind == EVERY and amount is None:
         return
-    problem = (
-        "is not available in this version"
-        if kind in _PLANNED
-        else "does not exist" + did_you_mean(kind, ENDINGS)
-    )
-    raise SelectorError(
-        f"{text!r}: the ending {kind!r} {problem}; available: {', '.join(ENDINGS)}"
-    )
+    known = FAULTS.get(kind)
+    if known is None:
+        raise SelectorError(
+            f"{text!r}: the fault {kind!r} does not exist ({kinds()})"
+            + did_you_mean(kind, FAULTS)
+        )
+    if known.counted != (amount is not None):
+        raise SelectorError(f"{text!r}: the fault is written {known.usage!r}")
+    if moment is not None and (problem := known.excluded_from(moment)):
+        raise SelectorError(f"{text!r}: {kind!r} can't happen at {moment!r}: {problem}")
 
 
 def quote(label: str) -> str:
@@ -142,7 +140,8 @@ def unquote(text: str, state: str) -> str:
 
 def split(text: str, separator: str) -> list[str]:
     """Split at a character wherever it stands outside a JSON string."""
-    pieces = re.findall(rf'(?:{_QUOTED}|[^"{separator}]|")+|{separator}', text)
+    mark = re.escape(separator)
+    pieces = re.findall(rf'(?:{_QUOTED}|[^"{mark}]|")+|{mark}', text)
     parts = [""]
     for piece in pieces:
         if piece == separator:
@@ -155,6 +154,11 @@ def split(text: str, separator: str) -> list[str]:
 def moments() -> str:
     """Every moment as it is written, for messages."""
     return ", ".join(moment.usage for moment in MOMENTS.values())
+
+
+def kinds() -> str:
+    """Every kind of fault as it is written, for messages."""
+    return ", ".join(kind.usage for kind in FAULTS.values())
 
 
 def did_you_mean(text: str, known: Iterable[str]) -> str:

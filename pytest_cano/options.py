@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 
 class OptionError(ValueError):
@@ -28,6 +28,7 @@ class Option:
         help: one or two sentences for ``pytest --help``.
         flag: its name on the command line, or None where it has none.
         metavar: what stands for the value in the help text.
+        repeats: whether the flag may be given more than once.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Option:
     help: str
     flag: str | None = None
     metavar: str | None = None
+    repeats: bool = False
 
 
 OPTIONS = (
@@ -44,10 +46,71 @@ OPTIONS = (
         "linelist",
         (),
         "Crash workflows at these points, start them again and compare: all, STATE, "
-        "@MOMENT, STATE@MOMENT or a whole schedule. Commas join them, and the option "
-        "may be given more than once.",
+        "@MOMENT, STATE@MOMENT, a whole schedule, everywhere or random:N. Commas join "
+        "them, and the option may be given more than once.",
         flag="--cano-crash",
         metavar="SELECTORS",
+        repeats=True,
+    ),
+    Option(
+        "cano_ending",
+        "args",
+        (),
+        "How lives end: raise (the default), freeze, cancel, kill, or all of them.",
+        flag="--cano-ending",
+        metavar="ENDINGS",
+        repeats=True,
+    ),
+    Option(
+        "cano_depth",
+        "string",
+        "",
+        "How many lives in a row are crashed: 1, 2 or 3. Unset, it is 1, and 2 where "
+        "the workflow has compensations.",
+        flag="--cano-depth",
+        metavar="N",
+    ),
+    Option(
+        "cano_detail",
+        "string",
+        "effects",
+        "How fine the crash points inside of tasks are: effects, awaits (each wait of "
+        "a task's coroutine, too) or lines (each line of its module, too).",
+        flag="--cano-detail",
+        metavar="DETAIL",
+    ),
+    Option(
+        "cano_budget",
+        "string",
+        "",
+        "How much is run in all, shared among the tests: a time such as 30s or 5m, or "
+        "a number of schedules such as 500.",
+        flag="--cano-budget",
+        metavar="BUDGET",
+    ),
+    Option(
+        "cano_seed",
+        "string",
+        "0",
+        "Seed of the schedules that random:N makes up.",
+        flag="--cano-seed",
+        metavar="N",
+    ),
+    Option(
+        "cano_timeout",
+        "string",
+        "60",
+        "Seconds that each life of a crashed test may take; 0 for no limit.",
+        flag="--cano-timeout",
+        metavar="SECONDS",
+    ),
+    Option(
+        "cano_workers",
+        "string",
+        "1",
+        "How many processes of a test run its schedules beside each other.",
+        flag="--cano-workers",
+        metavar="N",
     ),
     Option(
         "cano_select",
@@ -88,7 +151,7 @@ class Marker:
 MARKERS = (
     Marker(
         "cano_crash",
-        "*selectors",
+        "*selectors, ending=None, depth=None",
         "crash this test's workflow at these points (all of them, if none is named), "
         "start it again and compare. Example: @pytest.mark.cano_crash('Process@end')",
     ),
@@ -101,6 +164,8 @@ MARKERS = (
 )
 
 SELECTS = ("cano", "all")
+DETAILS = ("effects", "awaits", "lines")
+DEEPEST = 3
 DEFAULT_STORES = ("sqlite",)
 
 
@@ -114,6 +179,13 @@ class Settings:
         select: which tests are crashed.
         stores: backends for tests that name none.
         ignore_effects: patterns of effects that may differ.
+        endings: how lives end.
+        depth: how many lives in a row are crashed, or None.
+        detail: how fine the crash points inside of tasks are.
+        budget: how much is run in all, as text; empty for all there is.
+        seed: of made-up schedules.
+        timeout: seconds that each life may take, or None.
+        workers: how many processes run a test's schedules.
     """
 
     crash: tuple[str, ...] = ()
@@ -121,27 +193,18 @@ class Settings:
     select: str = "cano"
     stores: tuple[str, ...] = DEFAULT_STORES
     ignore_effects: tuple[str, ...] = ()
+    endings: tuple[str, ...] = ("raise",)
+    depth: int | None = None
+    detail: str = "effects"
+    budget: str = ""
+    seed: int = 0
+    timeout: float | None = 60
+    workers: int = 1
 
     @property
     def session_crash(self) -> tuple[str, ...]:
         """Selectors for every test that is selected, marker or not."""
         return self.crash or self.default_crash
-
-
-class Mark(Protocol):
-    """What is read of a pytest mark."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def args(self) -> tuple[Any, ...]:
-        """Its positional arguments."""
-
-    @property
-    def kwargs(self) -> Mapping[str, Any]:
-        """Its keyword arguments."""
 
 
 def resolve(given: Mapping[str, Any], ini: Mapping[str, Any]) -> Settings:
@@ -158,20 +221,89 @@ def resolve(given: Mapping[str, Any], ini: Mapping[str, Any]) -> Settings:
     default_crash = tuple(ini["cano_crash"])
     check_selectors(crash, "--cano-crash")
     check_selectors(default_crash, "ini option cano_crash")
-    select = ini["cano_select"].strip()
-    if select not in SELECTS:
-        raise OptionError(
-            f"ini option cano_select: {select!r} is not one of {', '.join(SELECTS)}"
-            + suggestion(select, SELECTS)
-        )
+    said = _Said(given, ini)
     stores = words(ini["cano_stores"])
     return Settings(
         crash=crash,
         default_crash=default_crash,
-        select=select,
+        select=said.one_of("cano_select", SELECTS),
         stores=stores or DEFAULT_STORES,
         ignore_effects=words(ini["cano_ignore_effects"]),
+        endings=said.endings(),
+        depth=said.number("cano_depth", least=1, most=DEEPEST),
+        detail=said.one_of("cano_detail", DETAILS),
+        budget=said.budget(),
+        seed=said.number("cano_seed", least=0) or 0,
+        timeout=said.number("cano_timeout", least=0) or None,
+        workers=said.number("cano_workers", least=1) or 1,
     )
+
+
+class _Said:
+    """What was said of each option: on the command line, or else in the ini file."""
+
+    def __init__(self, given: Mapping[str, Any], ini: Mapping[str, Any]) -> None:
+        self._given = given
+        self._ini = ini
+
+    def _of(self, name: str) -> tuple[str, Any]:
+        """Return where an option was set, and its value."""
+        value = self._given.get(name)
+        if value is None:
+            return f"ini option {name}", self._ini[name]
+        return f"--{name.replace('_', '-')}", value
+
+    def one_of(self, name: str, known: tuple[str, ...]) -> str:
+        source, text = self._of(name)
+        text = text.strip()
+        if text not in known:
+            raise OptionError(
+                f"{source}: {text!r} is not one of {', '.join(known)}"
+                + suggestion(text, known)
+            )
+        return str(text)
+
+    def number(self, name: str, *, least: int, most: int | None = None) -> int | None:
+        source, text = self._of(name)
+        text = text.strip()
+        if not text:
+            return None
+        if (
+            not text.isdecimal()
+            or int(text) < least
+            or (most is not None and int(text) > most)
+        ):
+            range_ = f"from {least} on" if most is None else f"from {least} to {most}"
+            raise OptionError(f"{source}: {text!r} is no whole number {range_}")
+        return int(text)
+
+    def endings(self) -> tuple[str, ...]:
+        source, value = self._of("cano_ending")
+        names = words(value)
+        return check_endings(names, source) if names else ("raise",)
+
+    def budget(self) -> str:
+        source, text = self._of("cano_budget")
+        text = text.strip()
+        if text:
+            from .budget import parse_budget
+            from .notation import SelectorError
+
+            try:
+                parse_budget(text)
+            except SelectorError as error:
+                raise OptionError(f"{source}: {error}") from None
+        return str(text)
+
+
+def check_endings(names: Iterable[str], source: str) -> tuple[str, ...]:
+    """Return the endings that are meant; an `OptionError` names their source."""
+    from .selectors import SelectorError, parse_endings
+
+    try:
+        return parse_endings(names)
+    except SelectorError as error:
+        raise OptionError(f"{source}: {error}") from None
 
 
 def words(values: Iterable[str]) -> tuple[str, ...]:
@@ -195,60 +327,7 @@ def check_selectors(texts: Iterable[str], source: str) -> None:
             raise OptionError(f"{source}: {error}") from None
 
 
-def crash_marker(mark: Mark) -> tuple[str, ...]:
-    """Return the selectors of a ``cano_crash`` marker; without any, all points."""
-    selectors = _texts(mark, "selectors", "'Process@end'")
-    check_selectors(selectors, f"@pytest.mark.{mark.name}")
-    return selectors or ("all",)
-
-
-def store_marker(mark: Mark) -> tuple[str, ...]:
-    """Return the backends of a ``cano_store`` marker."""
-    backends = _texts(mark, "backends", "'sqlite', 'memory'")
-    if not backends:
-        raise OptionError(
-            f"@pytest.mark.{mark.name}() names no backend; say for example "
-            f"@pytest.mark.{mark.name}('sqlite')"
-        )
-    return backends
-
-
-def argnames(mark: Mark) -> tuple[str, ...]:
-    """Return the names that a ``parametrize`` marker gives values to."""
-    names = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
-    return words([names] if isinstance(names, str) else names)
-
-
-def check_stores(names: Iterable[str], known: Iterable[str], source: str) -> None:
-    """Raise `OptionError` for a backend that nobody can make."""
-    known = tuple(known)
-    for name in names:
-        if name not in known:
-            raise OptionError(
-                f"{source}: no backend {name!r} ({', '.join(known)}; one of your own "
-                "is made by the hook pytest_cano_make_store in a conftest.py)"
-                + suggestion(name, known)
-            )
-
-
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return ``; did you mean ...?`` where something known is near, else nothing."""
     near = get_close_matches(name, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _texts(mark: Mark, what: str, example: str) -> tuple[str, ...]:
-    name = f"@pytest.mark.{mark.name}"
-    if mark.kwargs:
-        keyword = next(iter(mark.kwargs))
-        raise OptionError(
-            f"{name}: no keyword {keyword!r}; it takes only {what}, for example "
-            f"{name}({example})"
-        )
-    for value in mark.args:
-        if not isinstance(value, str):
-            raise OptionError(
-                f"{name}: {value!r} is no text; it takes {what}, for example "
-                f"{name}({example})"
-            )
-    return tuple(mark.args)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from .schedule import CrashPoint, Schedule
+from .scope import Scope
 from .selectors import Selector
 from .story import Story
 
@@ -21,20 +22,34 @@ class Plan:
         unmet: selectors that selected nothing.
         points: the crash points that the baseline met.
         limits: what is left out, and why: full sentences.
+        roots: those of the schedules that a deeper search goes on from.
+        everywhere: for each schedule that crashes everywhere, how.
+        random: how many made-up schedules there are to be.
     """
 
     schedules: tuple[Schedule, ...]
     unmet: tuple[Selector, ...]
     points: tuple[CrashPoint, ...]
     limits: tuple[str, ...] = ()
+    roots: frozenset[Schedule] = frozenset()
+    everywhere: tuple[str, ...] = ()
+    random: int = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to run."""
+        return not (self.schedules or self.everywhere or self.random)
 
 
-def make_plan(selectors: Sequence[Selector], baseline: Story) -> Plan:
+def make_plan(
+    selectors: Sequence[Selector], baseline: Story, scope: Scope | None = None
+) -> Plan:
     """Say which schedules the selectors mean, given what the baseline met.
 
     A store that forgets finished runs can't pass ``cleared``: such points are left
     out, unless one is named in full.
     """
+    scope = scope or Scope()
     forgotten = frozenset(_forgotten(baseline))
     labels = {label for run in baseline.runs.values() for label in run.transitions}
     named: dict[Schedule, None] = {}
@@ -42,8 +57,8 @@ def make_plan(selectors: Sequence[Selector], baseline: Story) -> Plan:
     unmet: list[Selector] = []
     left_out: dict[CrashPoint, None] = {}
     for selector in selectors:
-        selected = selector.select(baseline.points, labels)
-        if not selected:
+        selected = selector.select(baseline.points, labels, scope.endings)
+        if not selected and not (selector.search and baseline.points):
             unmet.append(selector)
         for schedule in selected:
             first = schedule.faults[0].point
@@ -53,6 +68,7 @@ def make_plan(selectors: Sequence[Selector], baseline: Story) -> Plan:
                 left_out[first] = None
             else:
                 others[schedule] = None
+    searching = [each for each in selectors if each not in unmet]
     return Plan(
         schedules=tuple(named | others),
         unmet=tuple(unmet),
@@ -63,7 +79,23 @@ def make_plan(selectors: Sequence[Selector], baseline: Story) -> Plan:
             for point in left_out
             if Schedule.of(point) not in named
         ),
+        roots=frozenset(others) | (frozenset(named) if scope.depth else frozenset()),
+        everywhere=tuple(
+            dict.fromkeys(
+                kind
+                for each in searching
+                if each.search == "everywhere"
+                for kind in _endings(each, scope)
+            )
+        ),
+        random=sum(each.count for each in searching),
     )
+
+
+def _endings(selector: Selector, scope: Scope) -> Sequence[str]:
+    if selector.kinds is None:
+        return scope.endings
+    return [kind for kind, _ in selector.kinds]
 
 
 def _forgotten(baseline: Story) -> Iterator[CrashPoint]:

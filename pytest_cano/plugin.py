@@ -81,7 +81,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         if option.flag is not None:
             group.addoption(
                 option.flag,
-                action="append",
+                action="append" if option.repeats else "store",
                 dest=option.name,
                 metavar=option.metavar,
                 help=option.help,
@@ -117,12 +117,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wants_store = "cano_store" in metafunc.fixturenames
     if not marks and not wants_store:
         return
+    from . import markers
     from .stores import backends_of
 
     try:
         for mark in marks:
             if mark.name == "cano_crash":
-                options.crash_marker(mark)
+                markers.crash_marker(mark)
         backends = backends_of(test, metafunc.config.stash[SETTINGS])
     except options.OptionError as error:
         path, line, _ = test.location
@@ -130,7 +131,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             f"{path}:{(line or 0) + 1}: {error}"
         ) from None
     own = any(
-        "cano_store" in options.argnames(mark)
+        "cano_store" in markers.argnames(mark)
         for mark in test.iter_markers("parametrize")
     )
     if wants_store and len(backends) > 1 and not own:
@@ -236,7 +237,9 @@ class CrashSession:
         """Tell what was found."""
         if self._results or self._problems:
             from .report.terminal import write_summary
+            from .sharing import keep_failures
 
+            keep_failures(self._config, self._results)
             write_summary(terminalreporter, self._results, self._problems)
 
 

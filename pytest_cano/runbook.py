@@ -94,17 +94,20 @@ class RunBook:
     Attributes:
         expected: ordinals of the runs that every baseline knows.
         records: every run.
+        logs: what each store must hold of a run.
+        files: where stores keep their logs: how the paths of their files begin.
     """
 
     def __init__(self, disk: Path) -> None:
         self.expected: Mapping[RunKey, int] = {}
         self.records: dict[RunKey, RunRecord] = {}
-        self._logs: dict[RunKey, KeptLog] = {}
+        self.logs: dict[RunKey, KeptLog] = {}
+        self.files: set[str] = set()
         self._disk = str(disk)
 
     def log(self, workflow_id: str, place: Place) -> KeptLog:
         """Return what a store must hold of a run."""
-        return self._logs.setdefault((workflow_id, place), KeptLog())
+        return self.logs.setdefault((workflow_id, place), KeptLog())
 
     def stored(
         self, workflow_id: str, workflow: Workflow, store: CheckpointStore, life: int
@@ -131,6 +134,8 @@ class RunBook:
             for attribute in (name, f"_{name}"):
                 value = getattr(store, attribute, None)
                 if isinstance(value, (str, os.PathLike)):
+                    if os.path.isabs(value) and str(value) != self._disk:
+                        self.files.add(str(value))
                     places.append(str(value).removeprefix(self._disk))
         return " ".join(dict.fromkeys(places))
 

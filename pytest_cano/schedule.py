@@ -1,8 +1,8 @@
 """Crash points, faults and schedules: pure values with one text form each.
 
     CrashPoint  Process@end   Process@effect:3#2   2:Process@end   "odd @ label"@end
-    Fault       Process@end   Process@end=raise
-    Schedule    Process@end > Process@start
+    Fault       Process@end   Process@end=kill   Process@start=unsynced:2
+    Schedule    Process@end > Process@start   Ship@start=fail + Pay@undo > Pay@undo
 
 The text is the value: ``parse`` of ``str(value)`` is the value again. What selects
 several points at once is in `pytest_cano.selectors`; nothing here touches a store.
@@ -14,8 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import final
 
+from .faults import DEFAULT, FAULTS, FaultKind
 from .moments import MOMENTS
-from .notation import ENDINGS, Part, SelectorError, moments, quote, split
+from .notation import EVERY, Part, SelectorError, kinds, moments, quote, split
 
 
 @final
@@ -99,18 +100,33 @@ class Fault:
 
     Attributes:
         point: where.
-        kind: what, one of `pytest_cano.notation.ENDINGS`.
+        kind: what, one of `pytest_cano.faults.FAULTS`.
+        amount: the N of ``torn:N`` and ``unsynced:N``; None for the others.
     """
 
     point: CrashPoint
-    kind: str = "raise"
+    kind: str = DEFAULT
+    amount: int | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in ENDINGS:
-            raise ValueError(f"there is no ending {self.kind!r} ({', '.join(ENDINGS)})")
+        kind = FAULTS.get(self.kind)
+        if kind is None:
+            raise ValueError(f"there is no fault {self.kind!r} ({kinds()})")
+        if kind.counted != (self.amount is not None):
+            raise ValueError(f"the fault is written {kind.usage!r}")
+        if problem := kind.excluded_from(self.point.moment):
+            raise ValueError(f"{self.kind!r} can't happen at {self.point}: {problem}")
 
     def __str__(self) -> str:
-        return str(self.point) if self.kind == "raise" else f"{self.point}={self.kind}"
+        if self.kind == DEFAULT:
+            return str(self.point)
+        amount = "" if self.amount is None else f":{self.amount}"
+        return f"{self.point}={self.kind}{amount}"
+
+    @property
+    def described(self) -> FaultKind:
+        """What the table says of its kind."""
+        return FAULTS[self.kind]
 
     @classmethod
     def parse(cls, text: str) -> Fault:
@@ -120,22 +136,57 @@ class Fault:
             SelectorError: it is none; the message says why.
         """
         part = Part.parse(text)
-        return cls(CrashPoint.of(part), part.kind or "raise")
+        if part.kind == EVERY:
+            raise SelectorError(f"{text!r}: a schedule names one ending for each life")
+        return cls(CrashPoint.of(part), part.kind or DEFAULT, part.amount)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The faults of successive lives; the life after the last one has none."""
+    """The faults of successive lives; the life after the last one has none.
 
-    faults: tuple[Fault, ...]
+    Attributes:
+        lives: the faults of each life; where several happen in one, the life goes on
+            after all of them but the last.
+    """
+
+    lives: tuple[tuple[Fault, ...], ...]
 
     def __post_init__(self) -> None:
-        if not self.faults:
-            raise ValueError("a schedule has at least one fault")
+        if not self.lives or not all(self.lives):
+            raise ValueError("a schedule has at least one fault for each life")
 
     def __str__(self) -> str:
-        return " > ".join(map(str, self.faults))
+        return " > ".join(" + ".join(map(str, faults)) for faults in self.lives)
+
+    @property
+    def written_out(self) -> str:
+        """The text with every ending named, whatever may be the usual one."""
+        return " > ".join(
+            " + ".join(
+                f"{fault}={DEFAULT}" if fault.kind == DEFAULT else str(fault)
+                for fault in faults
+            )
+            for faults in self.lives
+        )
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Every fault of every life, in order."""
+        return tuple(fault for faults in self.lives for fault in faults)
+
+    @property
+    def depth(self) -> int:
+        """How many lives it disturbs."""
+        return len(self.lives)
+
+    @property
+    def only_ends(self) -> bool:
+        """Whether each life is ended by its one fault."""
+        return all(fault.described.ends for fault in self.faults) and all(
+            len(faults) == 1 for faults in self.lives
+        )
 
     @classmethod
     def parse(cls, text: str) -> Schedule:
@@ -144,19 +195,41 @@ class Schedule:
         Raises:
             SelectorError: it is none; the message says why.
         """
-        return cls(tuple(map(Fault.parse, split(text, ">"))))
+        return cls(
+            tuple(
+                tuple(map(Fault.parse, split(life, "+"))) for life in split(text, ">")
+            )
+        )
 
     @classmethod
-    def of(cls, *points: CrashPoint) -> Schedule:
+    def of(cls, *points: CrashPoint, kind: str = DEFAULT) -> Schedule:
         """Return the schedule that crashes at these points, life after life."""
-        return cls(tuple(map(Fault, points)))
+        return cls(tuple((Fault(point, kind),) for point in points))
+
+    def then(self, point: CrashPoint, kind: str = DEFAULT) -> Schedule:
+        """Return the schedule that goes on with a crash of the life after it."""
+        return Schedule((*self.lives, (Fault(point, kind),)))
+
+    def with_kind(self, kind: str, amount: int | None = None) -> Schedule:
+        """Return the same schedule with that happening at every one of its points."""
+        return Schedule(
+            tuple(
+                tuple(Fault(fault.point, kind, amount) for fault in faults)
+                for faults in self.lives
+            )
+        )
 
     def relabelled(self, label: Callable[[str], str]) -> Schedule:
         """Return the same schedule with every state's label passed through."""
         return Schedule(
             tuple(
-                replace(fault, point=replace(point, state=label(point.state)))
-                for fault in self.faults
-                for point in (fault.point,)
+                tuple(
+                    replace(
+                        fault,
+                        point=replace(fault.point, state=label(fault.point.state)),
+                    )
+                    for fault in faults
+                )
+                for faults in self.lives
             )
         )

@@ -6,7 +6,11 @@
     Process@effect every K of it
     Process@end    that point (first visit, first run, unless said otherwise)
     A@end > B@end  that schedule
+    everywhere     one schedule that crashes at every point in turn
+    random:N       N schedules made up of all there is
 
+Behind any of them but the last ``=KIND`` says what happens there: an ending, another
+fault, or ``=all`` for every ending. Otherwise the session's endings are meant.
 Commas join them. States match exactly, else without case.
 """
 
@@ -14,13 +18,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Final, Literal, final
 
-from .notation import Part, SelectorError, did_you_mean, split
+from .faults import DEFAULT, ENDINGS, FAULTS
+from .notation import EVERY, Part, SelectorError, did_you_mean, split
 from .schedule import CrashPoint, Fault, Schedule
 
 MOST_LISTED = 20
 """Names that a message lists."""
+
+_WORDS: Final[dict[str, Literal["", "everywhere"]]] = {
+    "all": "",
+    "everywhere": "everywhere",
+}
 
 __all__ = ["Selector", "SelectorError", "parse_selectors", "unmet_message"]
 
@@ -33,12 +43,18 @@ class Selector:
     Attributes:
         text: as it was written.
         schedule: the schedule, if it names all its points in full.
-        part: what it selects by, otherwise; None for ``all``.
+        part: what it selects by, otherwise; None for all points.
+        kinds: what happens there, as (kind, amount); None for the session's endings.
+        search: ``everywhere`` or ``random``, for what is no list of points.
+        count: the N of ``random:N``.
     """
 
     text: str
     schedule: Schedule | None = None
     part: Part | None = None
+    kinds: tuple[tuple[str, int | None], ...] | None = None
+    search: Literal["", "everywhere", "random"] = ""
+    count: int = 0
 
     def __str__(self) -> str:
         return self.text
@@ -51,37 +67,59 @@ class Selector:
             SelectorError: it is none; the message says why.
         """
         text = text.strip()
-        if text == "all":
-            return cls(text)
-        if text in {"everywhere", "random"} or text.startswith("random:"):
-            raise SelectorError(
-                f"the selector {text!r} is not available in this version; write "
-                "'all', or name states, moments, crash points or a schedule"
-            )
-        if len(split(text, ">")) > 1:
-            return cls(text, schedule=Schedule.parse(text))
+        word, equals, kind = text.partition("=")
+        word, kind = word.strip(), kind.strip()
+        if word in _WORDS:
+            # A part that says only this, so that the fault is read as everywhere.
+            kinds = _kinds(Part.parse(f"@end={kind}")) if equals else None
+            return cls(text, kinds=kinds, search=_WORDS[word])
+        if text == "random" or text.startswith("random:"):
+            count = text.partition(":")[2].strip()
+            if not (count.isdecimal() and int(count)):
+                raise SelectorError(
+                    f"{text!r}: write random:N, with a number from 1 on"
+                )
+            return cls(text, search="random", count=int(count))
+        lives = split(text, ">")
+        if len(lives) > 1 or len(split(text, "+")) > 1:
+            parts = [Part.parse(each) for life in lives for each in split(life, "+")]
+            said = any(part.kind is not None for part in parts)
+            return cls(text, Schedule.parse(text), kinds=() if said else None)
         part = Part.parse(text)
         if part.complete:
-            return cls(text, schedule=Schedule((Fault.parse(text),)))
-        return cls(text, part=part)
+            point = CrashPoint.of(part)
+            return cls(text, Schedule.of(point), kinds=_kinds(part))
+        return cls(text, part=part, kinds=_kinds(part))
 
     def select(
-        self, points: Sequence[CrashPoint], labels: Collection[str] = ()
+        self,
+        points: Sequence[CrashPoint],
+        labels: Collection[str] = (),
+        endings: Sequence[str] = (DEFAULT,),
     ) -> tuple[Schedule, ...]:
         """Return what it selects of the points that a baseline met, in their order.
 
         Args:
             points: the points of the baseline.
             labels: further labels that a nested schedule may name.
+            endings: the session's.
         """
+        if self.search:
+            return ()
         known = {point.state for point in points} | set(labels)
+        kinds = [(each, None) for each in endings] if self.kinds is None else self.kinds
         if self.schedule is not None:
             schedule = self.schedule.relabelled(lambda state: _resolve(state, known))
             states = {fault.point.state for fault in schedule.faults}
-            met = schedule.faults[0].point in points and states <= known
-            return (schedule,) if met else ()
+            if schedule.faults[0].point not in points or not states <= known:
+                return ()
+            return tuple(schedule.with_kind(*each) for each in kinds) or (schedule,)
+        matching = [point for point in points if self._matches(point, known)]
         return tuple(
-            Schedule.of(point) for point in points if self._matches(point, known)
+            Schedule(((Fault(point, kind, amount),),))
+            for kind, amount in kinds
+            for point in matching
+            if not FAULTS[kind].excluded_from(point.moment)
         )
 
     def _matches(self, point: CrashPoint, known: Collection[str]) -> bool:
@@ -120,6 +158,31 @@ def parse_selectors(text: str) -> tuple[Selector, ...]:
     return tuple(map(Selector.parse, parts))
 
 
+def parse_endings(text: str | Iterable[str]) -> tuple[str, ...]:
+    """Read endings: one, several, or ``all``.
+
+    Raises:
+        SelectorError: one of them is none.
+    """
+    names = split(text, ",") if isinstance(text, str) else [*text]
+    chosen: dict[str, None] = {}
+    for name in names:
+        if name not in (*ENDINGS, EVERY):
+            known = FAULTS.get(name)
+            problem = (
+                f"is no ending ({', '.join(ENDINGS)}, or all of them)"
+                + did_you_mean(name, (*ENDINGS, EVERY))
+                if known is None
+                else "ends no life; ask for it by name: "
+                f"--cano-crash='all={known.usage}'"
+            )
+            raise SelectorError(f"{name!r} {problem}")
+        chosen |= dict.fromkeys(ENDINGS if name == EVERY else (name,))
+    if not chosen:
+        raise SelectorError(f"no ending is named ({', '.join(ENDINGS)})")
+    return tuple(chosen)
+
+
 def unmet_message(text: str, points: Iterable[str]) -> str:
     """Say that nothing met a selector, what there is, and what is nearest.
 
@@ -141,6 +204,15 @@ def unmet_message(text: str, points: Iterable[str]) -> str:
         f"{text!r}: no run met it; what was met: {_listed(map(str, known))}"
         + did_you_mean(text, map(str, known))
     )
+
+
+def _kinds(part: Part) -> tuple[tuple[str, int | None], ...] | None:
+    """Return what is to happen at a part's points; None where it leaves that open."""
+    if part.kind is None:
+        return None
+    if part.kind == EVERY:
+        return tuple((ending, None) for ending in ENDINGS)
+    return ((part.kind, part.amount),)
 
 
 def _states(selector: Selector) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, final
@@ -10,6 +11,7 @@ from cano_core.checkpoints.row import CheckpointRow, Outcome, OutcomeStatus, Row
 from cano_core.checkpoints.store import CheckpointStore, remembers_outcomes
 
 from .bound_store import BoundStore, RememberingBoundStore
+from .faulty_store import FaultyStore
 from .frames import FRAME, TaskFrame
 from .kept_log import KeptLog
 from .life import Life
@@ -38,24 +40,36 @@ class SessionStore(BoundStore):
 
     def __init__(self, inner: CheckpointStore, life: Life, record: RunRecord) -> None:
         super().__init__(inner, life)
+        if life.store_fails:
+            self._inner = FaultyStore(inner, life, record.run)
         self._record = record
         self._went = False
+        self._loaded = False
 
     async def append(self, workflow_id: str, *rows: CheckpointRow) -> None:
         """Add rows, with the moments before and after."""
-        self._before(rows)
+        await self._before(rows)
         await super().append(workflow_id, *rows)
         for row in rows:
-            self._after(row)
+            await self._after(row)
 
     async def load_run(self, workflow_id: str) -> Sequence[CheckpointRow]:
         """Read the log, and say so if it is not what it must be."""
+        await self._loads()
         with self._noting_loads(workflow_id):
             return await super().load_run(workflow_id)
 
     async def _load_tail(self, workflow_id: str) -> Sequence[CheckpointRow]:
+        await self._loads()
         with self._noting_loads(workflow_id):
             return await super()._load_tail(workflow_id)
+
+    async def _loads(self) -> None:
+        """See whether a log is about to be read that holds something."""
+        visit = self._record.log.visit
+        if visit is not None and not self._loaded:
+            self._loaded = True
+            await self._enter("load", *visit)
 
     @contextmanager
     def _noting_loads(self, workflow_id: str) -> Iterator[None]:
@@ -72,39 +86,41 @@ class SessionStore(BoundStore):
         visit = self._record.log.visit
         await self._clear(workflow_id, at_exit=True)
         if visit is not None:
-            self._concluded(visit[0])
+            await self._concluded(visit[0])
 
-    def _before(self, rows: Sequence[CheckpointRow]) -> None:
+    async def _before(self, rows: Sequence[CheckpointRow]) -> None:
         """See whether a run begins, or is taken over, with these rows."""
         first = rows[0] if rows else None
         if first is None:
             return
         if first.kind is RowKind.RESUME:
             visit = self._record.log.visit
-            self._enter(first.state, 1 if visit is None else visit[1])
+            await self._enter("enter", first.state, 1 if visit is None else visit[1])
         elif first.kind is RowKind.STATE_ENTRY and first.sequence == 0:
-            self._enter(first.state, 1)
+            await self._enter("enter", first.state, 1)
 
-    def _enter(self, state: str, visit: int) -> None:
-        self._life.require_alive(f"the start or resumption at {state}")
-        self._life.reached(
-            CrashPoint(state, "enter", visit=visit, run=self._record.run)
-        )
+    async def _enter(self, moment: str, state: str, visit: int) -> None:
+        life, run = self._life, self._record.run
+        life.require_alive(f"the start or resumption at {state}")
+        task = asyncio.current_task()
+        if task is not None:
+            life.drivers[run] = task
+        await life.arrived(CrashPoint(state, moment, visit=visit, run=run))
 
-    def _after(self, row: CheckpointRow) -> None:
+    async def _after(self, row: CheckpointRow) -> None:
         log = self._record.log
         if step := _step(log, row):
             self._walk(step)
         if row.kind is RowKind.STATE_ENTRY:
             if row.state in self._record.graph.exits:
-                self._reached(row.state, "recorded")
+                await self._arrived(row.state, "recorded")
         elif row.kind is RowKind.COMPENSATED:
             if not log.undoing and log.visit is not None:
-                self._reached(log.visit[0], "recorded")
+                await self._arrived(log.visit[0], "recorded")
         elif row.kind in _ADVANCES and not is_own_memo(row):
             if row.kind is RowKind.STEP_CURSOR:
                 self._life.counted(f"a cursor of {row.state} was recorded")
-            self._life.reached(self._frame(row.state).next(_ADVANCES[row.kind]))
+            await self._life.arrived(self._frame(row.state).next(_ADVANCES[row.kind]))
 
     def _frame(self, state: str) -> TaskFrame:
         """Return the frame that a row belongs to."""
@@ -120,16 +136,16 @@ class SessionStore(BoundStore):
             return frame
         return life.frame(run, *(self._record.log.visit or (state, 1)))
 
-    def _concluded(self, state: str) -> None:
+    async def _concluded(self, state: str) -> None:
         log, path = self._record.log, self._life.paths.get(self._record.run, [""])
         if log.exit != state:
             self._walk("rolled back")
         elif path[-1] != state:
             self._walk(state if self._went else f"resumed at {state}")
-        self._reached(state, "cleared")
+        await self._arrived(state, "cleared")
 
-    def _reached(self, state: str, moment: str) -> None:
-        self._life.reached(CrashPoint(state, moment, run=self._record.run))
+    async def _arrived(self, state: str, moment: str) -> None:
+        await self._life.arrived(CrashPoint(state, moment, run=self._record.run))
 
     def _walk(self, step: str) -> None:
         self._went = True
@@ -144,12 +160,12 @@ class RememberingSessionStore(SessionStore, RememberingBoundStore):
         self, workflow_id: str, rows: Sequence[CheckpointRow], outcome: Outcome
     ) -> None:
         """End the run."""
-        self._before(rows)
+        await self._before(rows)
         steps = [_step(self._record.log, row) for row in rows]
         await super().finish(workflow_id, rows, outcome)
         for step in filter(None, steps):
             self._walk(step)
-        self._concluded(outcome.state)
+        await self._concluded(outcome.state)
 
     async def outcome(self, workflow_id: str) -> Outcome | None:
         """Return the outcome, or None for a run that has none (yet)."""

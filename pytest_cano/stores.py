@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import options
+from . import markers, options
 from .backends import BACKENDS
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ def backends_of(node: Any, settings: options.Settings) -> tuple[str, ...]:
     if mark is None:
         names, source = settings.stores, "ini option cano_stores"
     else:
-        names, source = options.store_marker(mark), "@pytest.mark.cano_store"
+        names, source = markers.store_marker(mark), "@pytest.mark.cano_store"
     # Only a hook of the user's knows what further names it answers to.
     if not node.ihook.pytest_cano_make_store.get_hookimpls():
-        options.check_stores(names, BACKENDS, source)
+        markers.check_stores(names, BACKENDS, source)
     return names
 
 
@@ -46,7 +46,7 @@ def make_store(node: Any, name: str, world: World) -> CheckpointStore:
     """
     store = _from_hook(node, name, world.disk)
     if store is None:
-        options.check_stores([name], BACKENDS, f"{node.nodeid}: cano_store")
+        markers.check_stores([name], BACKENDS, f"{node.nodeid}: cano_store")
         store = BACKENDS[name](world)
     return store
 
@@ -67,7 +67,7 @@ def store_factory(node: Any, name: str) -> str | Callable[[Path], CheckpointStor
     def make(directory: Path) -> CheckpointStore:
         store = _from_hook(node, name, directory)
         if store is None:
-            options.check_stores([name], BACKENDS, f"{node.nodeid}: cano.check(store=)")
+            markers.check_stores([name], BACKENDS, f"{node.nodeid}: cano.check(store=)")
             raise options.OptionError(f"no store {name!r}")
         return store
 

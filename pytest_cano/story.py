@@ -14,7 +14,7 @@ from cano_core.checkpoints.row import CheckpointRow
 from cano_core.graph import Kind
 
 from .effects import Effect
-from .schedule import CrashPoint, Schedule
+from .schedule import CrashPoint, Fault, Schedule
 
 
 class Verdict(StrEnum):
@@ -30,12 +30,17 @@ class Verdict(StrEnum):
         return member
 
     NOT_FIRED = "NOT_FIRED", "the planned crash was never reached, so nothing is proved"
+    TIMEOUT = "TIMEOUT", "a life did not end, and had to be ended"
     STUCK = "STUCK", "no undisturbed restart brings the run to its end"
     DUPLICATED = "DUPLICATED", "an effect happened more often than undisturbed"
     LOST = "LOST", "an effect happened less often than undisturbed"
     DIVERGED = "DIVERGED", "another exit state, other observations or a failed test"
     RERAN = "RERAN", "a visit ran again that the log had already passed"
     BAD_LOG = "BAD_LOG", "the log broke its rules, or was not what had been appended"
+    ENDINGS_DISAGREE = (
+        "ENDINGS_DISAGREE",
+        "a point passes under one ending and fails under another",
+    )
     FLAKY_BASELINE = "FLAKY_BASELINE", "two undisturbed runs differ"
     PASS = "PASS", "the outside world can't tell the difference"
 
@@ -74,6 +79,10 @@ class LifeStory:
         extra: whether this is the extra start of a finished program.
         runaway: why it was ended as running away, if it was.
         undoing: whether it crashed in the compensation of the state.
+        struck: the faults that have happened in it, in order.
+        points: the crash points that it met, each once, in order.
+        durable: digest of what its crash left; empty if nobody asked.
+        gave_up: why it was ended as waiting for ever, if it was.
     """
 
     number: int
@@ -85,6 +94,10 @@ class LifeStory:
     extra: bool = False
     runaway: str = ""
     undoing: bool = False
+    struck: tuple[Fault, ...] = ()
+    points: tuple[CrashPoint, ...] = ()
+    durable: str = ""
+    gave_up: str = ""
 
     @property
     def reason(self) -> str:
@@ -241,6 +254,9 @@ class Trial:
         findings: everything found, the weightiest first.
         story: what was observed.
         baseline: what it was compared with.
+        seen: whether its last crash left a durable state that had been recovered
+            from already, so that the recovery was not repeated.
+        name: what it is called, if it is no trial of one schedule.
     """
 
     schedule: Schedule
@@ -248,3 +264,32 @@ class Trial:
     findings: tuple[Finding, ...]
     story: Story
     baseline: Story
+    seen: bool = False
+    name: str = ""
+
+    @property
+    def text(self) -> str:
+        """The schedule as text, or whatever else this is the trial of."""
+        return self.name or str(self.schedule)
+
+    @property
+    def durable(self) -> str:
+        """Digest of the durable state that its last crash left; empty if unknown."""
+        return next(
+            (life.durable for life in reversed(self.story.lives) if life.durable), ""
+        )
+
+    @property
+    def recovery(self) -> tuple[CrashPoint, ...]:
+        """The crash points of the first life after the last disturbed one."""
+        disturbed = max(
+            (life.number for life in self.story.lives if life.struck), default=0
+        )
+        return next(
+            (
+                life.points
+                for life in self.story.lives
+                if life.number > disturbed and not life.extra
+            ),
+            (),
+        )

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, final
 from .effects import Effect
 from .life import Life, SimulatedCrash
 from .runbook import RunBook
-from .schedule import Fault
+from .script import UNDISTURBED, Script
 
 __all__ = ["Life", "SimulatedCrash", "World"]
 
@@ -42,6 +42,8 @@ class World:
         ignored: effect names (fnmatch patterns) that are no crash points and are not
             judged.
         usual: how often things happen in the undisturbed run, once that is known.
+        schedule: what is being tried in it, as text; empty for nothing.
+        tells_states: whether a crash is to say what durable state it left.
     """
 
     def __init__(
@@ -57,6 +59,8 @@ class World:
         self.root = root or Path.cwd()
         self.ignored = ignored
         self.usual: Mapping[str, int] | None = None
+        self.tells_states = False
+        self.schedule = ""
         self.effects: list[Effect] = []
         self.book = RunBook(disk)
         self.lives: list[Life] = []
@@ -64,9 +68,9 @@ class World:
         self._kept: dict[str, Any] = {}
         self._keys: set[tuple[str, str]] = set()
 
-    def new_life(self, fault: Fault | None = None) -> Life:
-        """Begin the next life, with the fault that is planned for it."""
-        life = Life(self, len(self.lives) + 1, fault)
+    def new_life(self, script: Script = UNDISTURBED) -> Life:
+        """Begin the next life, with what is to happen in it."""
+        life = Life(self, len(self.lives) + 1, script)
         self.lives.append(life)
         return life
 
@@ -92,6 +96,14 @@ class World:
     def keeps(self, kept: object) -> bool:
         """Say whether an object is kept over all lives."""
         return any(each is kept for each in self._kept.values())
+
+    def durable_state(self) -> str:
+        """Return a digest of all that the next life finds; empty unless asked for."""
+        if not self.tells_states:
+            return ""
+        from .durable import digest
+
+        return digest(self)
 
     def discard(self) -> None:
         """Remove the disk."""

@@ -32,6 +32,7 @@ KNOWS_PYTEST = {
     "pytest_cano.report.junit",
     "pytest_cano.report.results",
     "pytest_cano.report.terminal",
+    "pytest_cano.sharing",
     "pytest_cano.tracebacks",
 }
 

@@ -16,6 +16,7 @@ from .lost import Lost
 from .not_fired import NotFired
 from .reran import Reran
 from .stuck import Stuck
+from .timeout import Timeout
 
 __all__ = ["ORACLES", "FlakyBaseline", "Oracle", "judge"]
 
@@ -29,6 +30,7 @@ class Oracle(Protocol):
 
 ORACLES: Final[tuple[Oracle, ...]] = (
     NotFired(),
+    Timeout(),
     Stuck(),
     Duplicated(),
     Lost(),

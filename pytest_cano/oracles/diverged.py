@@ -24,7 +24,10 @@ class Diverged:
             for run in baseline.runs.values()
         )
         life = story.judged
-        if ended and life.ended == "failed":
+        if baseline.judged.ended == "failed":
+            # It was to fail, and so it is not its own judge.
+            pass
+        elif ended and life.ended == "failed":
             differences.append(f"the program failed after the restart: {life.reason}")
         elif ended and life.ended == "skipped":
             differences.append("the program was skipped after the restart")

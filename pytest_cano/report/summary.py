@@ -31,6 +31,8 @@ class Summary:
         seconds: how long it all took.
         limits: what was left out, and why.
         flaky: whether two undisturbed runs differed, so that nothing was crashed.
+        depths: for each depth below the first how many schedules were explored, how
+            many distinct durable states they led to, and how many of those passed.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Summary:
     seconds: float = 0.0
     limits: Sequence[str] = ()
     flaky: bool = False
+    depths: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
     @property
     def failed(self) -> Mapping[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..effects import Effect, count_effects
-from ..schedule import Schedule
 from ..story import Finding, LifeStory, Story, Trial
 from .summary import (
     Summary,
@@ -42,7 +41,7 @@ _WAY_OUT = (
 )
 
 
-def title(name: str, schedule: Schedule) -> str:
+def title(name: str, schedule: str) -> str:
     """Return how a schedule of a test is called: ``test_checkout [Process@end]``."""
     return f"{name} [{schedule}]"
 

@@ -20,6 +20,7 @@ from programs import ForgetfulStore, RememberingStore
 from pytest_cano.bound_store import bound_store, unbound
 from pytest_cano.life import Life, SimulatedCrash
 from pytest_cano.schedule import Fault
+from pytest_cano.script import Planned
 from pytest_cano.view import WorldView
 from pytest_cano.world import World
 from stories import row, rows
@@ -40,7 +41,7 @@ def life(world: World) -> Life:
 
 def die(life: Life) -> None:
     point = life.frame(1, "Process", 1).point("end")
-    life.fault = Fault(point)
+    life.script = Planned(Fault(point))
     with pytest.raises(SimulatedCrash):
         life.reached(point)
 

@@ -8,6 +8,7 @@ from pytest_cano.chronicle import life_story, story
 from pytest_cano.life import Life, SimulatedCrash
 from pytest_cano.program import LifeResult
 from pytest_cano.schedule import Fault
+from pytest_cano.script import Planned
 from pytest_cano.world import World
 
 PASSED = LifeResult("passed")
@@ -20,7 +21,7 @@ def world(tmp_path: Path) -> World:
 
 def die(life: Life) -> None:
     point = life.frame(1, "Process", 1).point("end")
-    life.fault = Fault(point)
+    life.script = Planned(Fault(point))
     with pytest.raises(SimulatedCrash):
         life.reached(point)
 

@@ -130,6 +130,7 @@ def test_a_program_may_fail_and_resume_within_one_life(search):
         "Start@start",
         "Start@end",
         "Process@start",
+        "Process@load",
         "Process@enter",
         "Process@effect:1",
         "Process@end",

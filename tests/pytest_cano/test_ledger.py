@@ -13,6 +13,7 @@ from pytest_cano.frames import FRAME
 from pytest_cano.ledger import EffectLedger
 from pytest_cano.life import Life, SimulatedCrash
 from pytest_cano.schedule import Fault
+from pytest_cano.script import Planned
 from pytest_cano.world import World
 
 
@@ -38,7 +39,7 @@ def identities(ledger: EffectLedger) -> list[str]:
 def die(life: Life) -> None:
     """Let a life crash where it is."""
     point = life.frame(1, "Process", 1).point("end")
-    life.fault = Fault(point)
+    life.script = Planned(Fault(point))
     with pytest.raises(SimulatedCrash):
         life.reached(point)
 
@@ -250,7 +251,7 @@ async def test_in_a_thread_it_is_at_least_the_task(life, ledger):
 
 def test_the_effect_at_which_a_life_crashes_has_happened(life, ledger):
     frame = life.frame(1, "Process", 1)
-    life.fault = Fault.parse("Process@effect:2")
+    life.script = Planned(Fault.parse("Process@effect:2"))
     token = FRAME.set(frame)
     try:
         ledger.effect("charge")

@@ -11,6 +11,7 @@ from pytest_cano.injection import injected
 from pytest_cano.life import HERE, MOST_NOTES, Life, SimulatedCrash
 from pytest_cano.lifetime import until_crash
 from pytest_cano.schedule import CrashPoint, Fault
+from pytest_cano.script import Planned
 from pytest_cano.world import World
 
 POINT = CrashPoint("Process", "end")
@@ -23,7 +24,7 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture
 def doomed(world: World) -> Life:
-    return world.new_life(Fault(POINT))
+    return world.new_life(Planned(Fault(POINT)))
 
 
 def die(life: Life) -> None:

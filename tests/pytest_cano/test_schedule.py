@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_cano.faults import FAULTS
 from pytest_cano.moments import MOMENTS
 from pytest_cano.notation import split
 from pytest_cano.schedule import CrashPoint, Fault, Schedule
@@ -30,16 +31,27 @@ def test_a_crash_point_reads_back_as_itself(point: CrashPoint):
     assert CrashPoint.parse(str(point)) == point
 
 
-@given(points())
-def test_a_fault_reads_back_as_itself(point: CrashPoint):
-    assert Fault.parse(str(Fault(point))) == Fault(point)
+@st.composite
+def faults(draw: st.DrawFn) -> Fault:
+    point = draw(points())
+    possible = [
+        kind for kind in FAULTS.values() if not kind.excluded_from(point.moment)
+    ]
+    kind = draw(st.sampled_from(possible))
+    return Fault(point, kind.name, draw(st.integers(0, 9)) if kind.counted else None)
 
 
-@given(st.lists(points(), min_size=1, max_size=4))
-def test_a_schedule_reads_back_as_itself(faults: list[CrashPoint]):
-    schedule = Schedule.of(*faults)
+@given(faults())
+def test_a_fault_reads_back_as_itself(fault: Fault):
+    assert Fault.parse(str(fault)) == fault
+
+
+@given(st.lists(st.lists(faults(), min_size=1, max_size=3), min_size=1, max_size=4))
+def test_a_schedule_reads_back_as_itself(lives: list[list[Fault]]):
+    schedule = Schedule(tuple(map(tuple, lives)))
 
     assert Schedule.parse(str(schedule)) == schedule
+    assert Schedule.parse(schedule.written_out) == schedule
 
 
 @given(points())
@@ -76,7 +88,7 @@ def test_spaces_around_the_parts_mean_nothing():
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("Process@ends", "there is no moment 'ends' (enter, start, effect:K, memo:K, "),
+        ("Process@ends", "there is no moment 'ends' (load, enter, start, effect:K, "),
         ("Process@ends", "did you mean 'end'?"),
         ("Process@end:2", "the moment 'end' takes no ':K'"),
         ("Process@effect", "is no crash point: write STATE@MOMENT"),
@@ -89,9 +101,13 @@ def test_spaces_around_the_parts_mean_nothing():
         ('"a@end', "neither a state, a moment nor a crash point"),
         ("", "neither a state, a moment nor a crash point"),
         (r'"\q"@end', "is no JSON string"),
-        ("Process@end=kill", "'kill' is not available in this version"),
-        ("Process@end=torn:3", "'torn' is not available in this version"),
-        ("Process@end=rise", "'rise' does not exist; did you mean 'raise'?"),
+        ("Process@end=rise", "'rise' does not exist (raise, freeze, cancel, kill, "),
+        ("Process@end=rise", "did you mean 'raise'?"),
+        ("Process@end=torn", "the fault is written 'torn:N'"),
+        ("Process@end=kill:2", "the fault is written 'kill'"),
+        ("Process@enter=fail", "'fail' can't happen at 'enter': only a task can fail"),
+        ("Done@cleared=error", "can't happen at 'cleared': no store operation follows"),
+        ("Process@end=all", "a schedule names one ending for each life"),
     ],
 )
 def test_a_bad_fault_says_what_is_wrong(text: str, problem: str):
@@ -116,8 +132,12 @@ def test_an_impossible_crash_point_can_not_be_made(arguments: tuple[object, ...]
 
 
 def test_an_impossible_fault_can_not_be_made():
-    with pytest.raises(ValueError, match="no ending 'kill'"):
-        Fault(CrashPoint("A", "end"), "kill")
+    with pytest.raises(ValueError, match="no fault 'kil'"):
+        Fault(CrashPoint("A", "end"), "kil")
+    with pytest.raises(ValueError, match="written 'torn:N'"):
+        Fault(CrashPoint("A", "end"), "torn")
+    with pytest.raises(ValueError, match="only a task can fail"):
+        Fault(CrashPoint("A", "enter"), "fail")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pytest_cano.schedule import CrashPoint
 from pytest_cano.selectors import (
     Selector,
     SelectorError,
+    parse_endings,
     parse_selectors,
     unmet_message,
 )
@@ -22,6 +23,7 @@ MET = [
     "2:Other@end",
     "Done@cleared",
 ]
+ALL = ["", "=freeze", "=cancel", "=kill"]
 POINTS = [CrashPoint.parse(text) for text in MET]
 
 
@@ -94,10 +96,90 @@ def test_an_empty_selector_is_refused(text: str):
         parse_selectors(text)
 
 
-@pytest.mark.parametrize("text", ["everywhere", "random", "random:5"])
-def test_what_this_version_does_not_have_is_said(text: str):
-    with pytest.raises(SelectorError, match="not available in this version"):
+@pytest.mark.parametrize("text", ["random", "random:0", "random:-1", "random:many"])
+def test_made_up_schedules_have_a_number(text: str):
+    with pytest.raises(SelectorError, match="write random:N, with a number from 1 on"):
         parse_selectors(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "schedules"),
+    [
+        ("Process@end=kill", ["Process@end=kill"]),
+        ("process@end=all", [f"Process@end{each}" for each in ALL]),
+        ("Start=cancel", [f"{point}=cancel" for point in MET[:3]]),
+        ("all=fail", [f"{MET[number]}=fail" for number in range(1, 9)]),
+        ("all=hang", [f"{point}=hang" for point in MET[:-1]]),
+        ("@end=torn:512", [f"{MET[number]}=torn:512" for number in (2, 6, 7, 8)]),
+        ("Process@end=freeze > Start@end", ["Process@end=freeze > Start@end"]),
+        (
+            "Process@start=fail + process@end > Start@end",
+            ["Process@start=fail + Process@end > Start@end"],
+        ),
+    ],
+)
+def test_what_happens_there_is_said_behind_it(text: str, schedules: list[str]):
+    assert selected(text) == schedules
+
+
+def test_the_endings_of_the_session_are_meant_where_nothing_is_said():
+    def with_endings(text: str) -> list[str]:
+        (selector,) = parse_selectors(text)
+        return [str(each) for each in selector.select(POINTS, (), ("raise", "kill"))]
+
+    assert with_endings("Process@end") == ["Process@end", "Process@end=kill"]
+    assert with_endings("2:Other") == ["2:Other@end", "2:Other@end=kill"]
+    assert with_endings("Process@end=freeze") == ["Process@end=freeze"]
+    assert with_endings("Start@end > Process@end") == [
+        "Start@end > Process@end",
+        "Start@end=kill > Process@end=kill",
+    ]
+    assert with_endings("Start@end=cancel > Process@end") == [
+        "Start@end=cancel > Process@end"
+    ]
+
+
+def test_a_search_of_its_own_kind_selects_no_point():
+    everywhere, killing, made_up = parse_selectors(
+        "everywhere,everywhere=kill,random:7"
+    )
+
+    assert everywhere.search == killing.search == "everywhere"
+    assert killing.kinds == (("kill", None),)
+    assert (made_up.search, made_up.count) == ("random", 7)
+    assert not everywhere.select(POINTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "endings"),
+    [
+        ("raise", ("raise",)),
+        (["kill", "raise"], ("kill", "raise")),
+        ("kill,raise,kill", ("kill", "raise")),
+        ("all", ("raise", "freeze", "cancel", "kill")),
+    ],
+)
+def test_endings(text: str | list[str], endings: tuple[str, ...]):
+    assert parse_endings(text) == endings
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "kil",
+            "'kil' is no ending (raise, freeze, cancel, kill, or all of them); did",
+        ),
+        ("fail", "'fail' ends no life; ask for it by name: --cano-crash='all=fail'"),
+        ("torn", "--cano-crash='all=torn:N'"),
+        ([], "no ending is named"),
+    ],
+)
+def test_what_is_no_ending_is_said(text: str | list[str], message: str):
+    with pytest.raises(SelectorError) as raised:
+        parse_endings(text)
+
+    assert message in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,16 @@ from pytest_cano.plugin import FIXTURES
     ("args", "message"),
     [
         (["--cano-crash=Process@ennd"], "*--cano-crash: *no moment 'ennd'*'end'?"),
-        (["--cano-crash=everywhere"], "*--cano-crash: *not available*"),
-        (["--cano-crash=random:5"], "*--cano-crash: *not available*"),
-        (["--cano-crash=Process@end=kill"], "*--cano-crash: *'kill'*not available*"),
+        (["--cano-crash=random:x"], "*--cano-crash: *write random:N*"),
+        (["--cano-crash=Process@end=kil"], "*--cano-crash: *'kil'*'kill'?"),
+        (["--cano-ending=kil"], "*--cano-ending: 'kil' is no ending*'kill'?"),
+        (["-o", "cano_ending=fail"], "*ini option cano_ending: 'fail' ends no life*"),
+        (["--cano-depth=4"], "*--cano-depth: '4' is no whole number from 1 to 3"),
+        (["--cano-detail=line"], "*--cano-detail: 'line' is not one of *'lines'?"),
+        (["--cano-budget=soon"], "*--cano-budget: 'soon' is no budget: write a time*"),
+        (["--cano-seed=x"], "*--cano-seed: 'x' is no whole number from 0 on"),
+        (["--cano-timeout=-1"], "*--cano-timeout: '-1' is no whole number from 0 on"),
+        (["--cano-workers=0"], "*--cano-workers: '0' is no whole number from 1 on"),
         (["--cano-crash="], "*--cano-crash: *selects nothing*"),
         (["--cano-crash=all", "--cano-crash=@x"], "*--cano-crash: *no moment 'x'*"),
         (["-o", "cano_crash=@nd"], "*ini option cano_crash: *'nd'*'end'?"),
@@ -34,6 +41,8 @@ def test_a_wrong_option_is_a_usage_error(project, args, message):
     [
         ("cano_crash('@ennd')", "@pytest.mark.cano_crash: *'ennd'*'end'?"),
         ("cano_crash(at='end')", "@pytest.mark.cano_crash: no keyword 'at'*"),
+        ("cano_crash(depth=9)", "@pytest.mark.cano_crash: depth=9 is no number*"),
+        ("cano_crash(ending='kil')", "@pytest.mark.cano_crash: ending: 'kil'*'kill'?"),
         ("cano_crash(7)", "@pytest.mark.cano_crash: 7 is no text*"),
         ("cano_store()", "@pytest.mark.cano_store() names no backend*"),
         ("cano_store('sqlit')", "@pytest.mark.cano_store: *'sqlit'*'sqlite'?"),
@@ -131,12 +140,7 @@ def test_markers_are_known_to_strict_projects(project):
     project.run("--strict-markers", "--strict-config").assert_outcomes(passed=1)
 
 
-INI = {
-    "cano_crash": [],
-    "cano_select": "cano",
-    "cano_stores": [],
-    "cano_ignore_effects": [],
-}
+INI = {option.name: option.default for option in options.OPTIONS}
 
 
 def test_unset_options_come_to_nothing():

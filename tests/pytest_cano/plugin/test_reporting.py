@@ -451,7 +451,7 @@ def test_exitfirst_stops_at_the_first_failed_schedule(project):
     result.assert_outcomes(passed=2, failed=2)
     result.stdout.fnmatch_lines(
         [
-            "test_buggy: stopped early, 5 of 8 schedules were not run",
+            "test_buggy: stopped early, after 3 of 8 schedules",
             "*stopping after 1 *",
         ]
     )

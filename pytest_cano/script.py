@@ -1,0 +1,121 @@
+"""What is to happen in one life: at which of the points that it meets, and what.
+
+A script is asked at every point, in order, and answers with a fault or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final, Protocol, final
+
+from .faults import DEFAULT
+from .schedule import CrashPoint, Fault
+
+
+class Script(Protocol):
+    """What is to happen in one life."""
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Every kind of fault that it may ask for."""
+
+    @property
+    def missing(self) -> CrashPoint | None:
+        """Where a fault was planned that has not happened (yet)."""
+
+    def at(self, point: CrashPoint) -> Fault | None:
+        """Say what happens at this point, which the life has just met."""
+
+
+@final
+class Planned:
+    """Faults at points that are known before; each happens once."""
+
+    def __init__(self, *faults: Fault) -> None:
+        self._left = list(faults)
+        self.kinds = frozenset(fault.kind for fault in faults)
+
+    @property
+    def missing(self) -> CrashPoint | None:
+        """Where a fault was planned that has not happened (yet)."""
+        return self._left[0].point if self._left else None
+
+    def at(self, point: CrashPoint) -> Fault | None:
+        """Say what happens at this point."""
+        for fault in self._left:
+            if fault.point == point:
+                self._left.remove(fault)
+                return fault
+        return None
+
+
+@final
+class FirstNew:
+    """A crash at the first point that is not among those known.
+
+    Args:
+        known: points that are passed by.
+        kind: how the life ends.
+    """
+
+    missing: CrashPoint | None = None
+
+    def __init__(self, known: Collection[CrashPoint], kind: str = DEFAULT) -> None:
+        self._known = known
+        self._kind = kind
+        self.kinds = frozenset({kind})
+
+    def at(self, point: CrashPoint) -> Fault | None:
+        """Say what happens at this point."""
+        return None if point in self._known else Fault(point, self._kind)
+
+
+@final
+class Nth:
+    """A fault at the n-th point that the life meets, whichever that is.
+
+    Args:
+        position: n, from 0.
+        kind: of the fault; where it can't happen, nothing does until it can.
+    """
+
+    missing: CrashPoint | None = None
+
+    def __init__(self, position: int, kind: str = DEFAULT) -> None:
+        self._position = position
+        self._kind = kind
+        self._seen: set[CrashPoint] = set()
+        self._done = False
+        self.kinds = frozenset({kind})
+
+    def at(self, point: CrashPoint) -> Fault | None:
+        """Say what happens at this point."""
+        self._seen.add(point)
+        if self._done or len(self._seen) <= self._position:
+            return None
+        try:
+            fault = Fault(point, self._kind)
+        except ValueError:
+            return None
+        self._done = True
+        return fault
+
+
+@final
+class Together:
+    """Several scripts in one life; the first that has an answer gives it."""
+
+    missing: CrashPoint | None = None
+
+    def __init__(self, *scripts: Script) -> None:
+        self._scripts = scripts
+        self.kinds = frozenset(kind for each in scripts for kind in each.kinds)
+
+    def at(self, point: CrashPoint) -> Fault | None:
+        """Say what happens at this point."""
+        answers = [script.at(point) for script in self._scripts]
+        return next((answer for answer in answers if answer is not None), None)
+
+
+UNDISTURBED: Final = Planned()
+"""Nothing happens."""
