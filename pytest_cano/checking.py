@@ -20,6 +20,7 @@ from cano_core.checkpoints.store import CheckpointStore
 
 from .backends import BACKENDS
 from .budget import UNLIMITED, Budget, SessionBudget
+from .coverage import coverage_of, merged
 from .explorer import Explorer
 from .faults import DEFAULT
 from .injection import listening
@@ -230,16 +231,26 @@ def _explore(
         return Report(summary, (flaky_text(finding, baseline),))
     verdicts: dict[str, str] = {}
     failures: list[str] = []
+    covered = coverage_of(baseline)
     search = Search(explorer, plan, budget)
     for trial in search.trials():
         verdicts[trial.text] = trial.verdict.value
+        covered = merged((*covered, *coverage_of(trial.story)))
         if trial.verdict is not Verdict.PASS:
             heading = f" {title(name, trial.text)} ".center(70, "_")
             again = f"{called}({name}, crash={trial.text!r})"
             failures.append(f"{heading}\n{failure_text(trial, again=again)}")
     seconds = time.perf_counter() - began
     limits = [*plan.limits, *search.limits]
-    summary = Summary(name, points, verdicts, seconds, limits, depths=search.depths)
+    summary = Summary(
+        name,
+        points,
+        verdicts,
+        seconds,
+        limits,
+        depths=search.depths,
+        covered=[each.as_builtins() for each in covered],
+    )
     return Report(summary, tuple(failures))
 
 

@@ -16,6 +16,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from . import markers, options
+from .coverage import Coverage, coverage_of, merged
 from .disks import Disks
 from .explorer import Explorer, Plan, Trial
 from .faults import DEFAULT
@@ -187,6 +188,7 @@ class _Exploration:
         self._budget = share_of(item, settings)
         self._verdicts: dict[str, str] = {}
         self._limits: list[str] = []
+        self._covered: tuple[Coverage, ...] = ()
         self._flaky = False
 
     def run(self) -> list[pytest.TestReport]:
@@ -297,6 +299,7 @@ class _Exploration:
             self._flaky = True
             return [flaky_text(flaky, baseline)]
         failed = False
+        self._covered = coverage_of(baseline)
         search = self._search = Search(self._explorer, plan, self._budget)
         trials = search.trials()
         while True:
@@ -310,6 +313,7 @@ class _Exploration:
             if trial is None:
                 break
             failed |= trial.verdict is not Verdict.PASS
+            self._covered = merged((*self._covered, *coverage_of(trial.story)))
             self.report(self._entry(trial, own))
         self._limits += search.limits
         return [failed_line(self._summary(plan)), *self._limits] if failed else []
@@ -360,6 +364,7 @@ class _Exploration:
             limits=[*plan.limits, *self._limits],
             flaky=self._flaky,
             depths={} if self._search is None else dict(self._search.depths),
+            covered=[each.as_builtins() for each in self._covered],
         )
 
     def report(self, reports: Iterable[pytest.TestReport]) -> None:

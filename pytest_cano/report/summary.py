@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias, final
+from typing import Any, TypeAlias, final
 
+from ..coverage import Coverage, merged
 from ..moments import MOMENTS
 from ..notation import split
 from ..schedule import CrashPoint
+from .reexecution import coverage_text
 
 Cells: TypeAlias = dict[tuple[str, str], list[str]]
 
@@ -33,6 +35,7 @@ class Summary:
         flaky: whether two undisturbed runs differed, so that nothing was crashed.
         depths: for each depth below the first how many schedules were explored, how
             many distinct durable states they led to, and how many of those passed.
+        covered: what it exercised of each workflow, as `Coverage.as_builtins` has it.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Summary:
     limits: Sequence[str] = ()
     flaky: bool = False
     depths: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    covered: Sequence[Mapping[str, Any]] = ()
 
     @property
     def failed(self) -> Mapping[str, str]:
@@ -125,15 +129,22 @@ def score_text(summaries: Sequence[Summary]) -> str:
 
 
 def summary_text(summaries: Sequence[Summary]) -> str:
-    """Return the whole summary: a line each, the matrix, limits, the score."""
+    """Return the whole summary: a line each, the matrix, limits, score, coverage."""
     width = max((len(summary.name) for summary in summaries), default=0)
     lines = "\n".join(summary_line(summary, width=width) for summary in summaries)
     limits = dict.fromkeys(limit for each in summaries for limit in each.limits)
+    covered = merged(
+        Coverage.of_builtins(each)
+        for summary in summaries
+        if summary.verdicts
+        for each in summary.covered
+    )
+    end = (score_text(summaries), coverage_text(covered))
     blocks = (
         lines,
         matrix_text(summaries),
         "\n".join(limits),
-        score_text(summaries),
+        "\n".join(filter(None, end)),
     )
     return "\n\n".join(block for block in blocks if block)
 

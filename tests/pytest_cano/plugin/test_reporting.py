@@ -123,6 +123,7 @@ test_buggy  enter  start  effect      end         cleared
   Done                                            ok
 
 score  14/16 schedules passed \(87 %\)   coverage  16/16 crash points
+re-executed  2/2 states  2/2 resume jumps
 """
     assert re.search(wanted, summary)
 
@@ -134,7 +135,8 @@ def test_a_green_summary_has_no_matrix(project):
 
     summary = result.stdout.str().split(" cano crash summary ")[1]
     assert re.match(
-        r"=+\ntest_safe  8/8 crash points  [\d.]+ s\n\nscore .*\n=", summary
+        r"=+\ntest_safe  8/8 crash points  [\d.]+ s\n\nscore .*\nre-executed .*\n=",
+        summary,
     )
 
 
