@@ -282,6 +282,16 @@ class Workflow(WorkflowDefinition):
                 f"the data of {where} can't be read: {described(error)}"
             ) from error
 
+    @property
+    def versions(self) -> frozenset[int]:
+        """Versions of the rows that runs of this definition can go on from."""
+        return self._accepts_versions | {self._version}
+
+    @property
+    def codec(self) -> Codec[Any] | None:
+        """What reads and writes the data of runs; None where they carry none."""
+        return self._codec
+
     async def check_health(self, *, timeout: float | None = 5.0) -> HealthReport:
         """Ask every resource that has a ``health`` method how it is.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .checking import Report, assert_resumes_to_same_exit, check
     from .ledger import EffectLedger
+    from .log_check import LogProblem, check_log
     from .notation import SelectorError
     from .schedule import CrashPoint, Fault, Schedule
     from .view import WorldView
@@ -21,6 +22,7 @@ __all__ = [
     "CrashPoint",
     "EffectLedger",
     "Fault",
+    "LogProblem",
     "Report",
     "Schedule",
     "SelectorError",
@@ -28,12 +30,14 @@ __all__ = [
     "WorldView",
     "assert_resumes_to_same_exit",
     "check",
+    "check_log",
 ]
 
 _HOMES = {
     "CrashPoint": "schedule",
     "EffectLedger": "ledger",
     "Fault": "schedule",
+    "LogProblem": "log_check",
     "Report": "checking",
     "Schedule": "schedule",
     "SelectorError": "notation",
@@ -41,6 +45,7 @@ _HOMES = {
     "WorldView": "view",
     "assert_resumes_to_same_exit": "checking",
     "check": "checking",
+    "check_log": "log_check",
 }
 
 

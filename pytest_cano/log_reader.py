@@ -13,7 +13,17 @@ import msgspec
 
 from cano_core.checkpoints.row import CheckpointRow, Outcome, OutcomeStatus, RowKind
 from cano_core.graph import Kind
-from cano_core.progress import BETWEEN, Branch, Cursor, Memo, decode_sequence
+from cano_core.progress import (
+    BETWEEN,
+    STARTED,
+    Branch,
+    Completion,
+    Cursor,
+    Memo,
+    decode_sequence,
+)
+
+from .log_rules import Breach, Rule
 
 T = TypeVar("T")
 
@@ -54,6 +64,7 @@ class LogReader:
         self._transitions = transitions or {}
         self._kinds = kinds or {}
         self._entry = 0
+        self._announced: str | None = None
         self._known: set[object] = set()
         self._kind = RowKind.STATE_ENTRY
 
@@ -78,10 +89,12 @@ class LogReader:
         """Whether the log ends in an exit state, as far as these are known."""
         return self.label is not None and self.label not in self._transitions
 
-    def read(self, row: CheckpointRow) -> Iterator[str]:
+    def read(self, row: CheckpointRow) -> Iterator[Breach]:
         """Read the next row, and say which rules it breaks."""
         if self._transitions and self.exited and self.failed is None:
-            yield f"{named(row)} follows the exit state {self.label}"
+            yield Rule.TRANSITION.broken(
+                f"{named(row)} follows the exit state {self.label}"
+            )
         read = _READ.get(row.kind)
         if read is not None:  # what no kind is, the engine refuses
             yield from read(self, row)
@@ -107,27 +120,47 @@ class LogReader:
         ):
             yield f"{where}, where no run ends"
 
-    def _enter(self, row: CheckpointRow) -> Iterator[str]:
+    def _enter(self, row: CheckpointRow) -> Iterator[Breach]:
         if self.failed is not None:
-            yield f"{named(row)} follows a rollback from {self.failed}"
+            yield Rule.ROLLBACK.broken(
+                f"{named(row)} follows a rollback from {self.failed}"
+            )
         legal = self._following(self.label)
         if row.sequence and self._kinds.get(row.state) == "router":
-            yield f"{named(row)} is the row of a router, which leaves none"
+            yield Rule.TRANSITION.broken(
+                f"{named(row)} is the row of a router, which leaves none"
+            )
         elif legal is not None and row.state not in legal:
-            yield (
+            yield Rule.TRANSITION.broken(
                 f"{named(row)} follows {self.label}, which leads only to "
                 f"{', '.join(sorted(legal))}"
             )
+        if not self._is_next(row.state):
+            yield Rule.TRANSITION.broken(
+                f"{named(row)} follows the completion of {self.label}, which says that "
+                f"{self._announced} is next"
+            )
         if self._kinds.get(self.label or "") == "compensatable" and not self.over:
-            yield (
+            yield Rule.ROLLBACK.broken(
                 f"{named(row)} follows {self.label}, whose output for its compensation "
                 "was not recorded"
             )
         self.label = row.state
         self.visits[row.state] += 1
         self.over = False
+        self._announced = None
         self._entry = row.sequence
         self._known = set()
+
+    def _is_next(self, label: str) -> bool:
+        """Say whether a row of that state may follow what a completion announced."""
+        announced = self._announced
+        if announced is None or announced == label or not self._transitions:
+            return True
+        if self._kinds.get(announced) != "router":
+            return False
+        legal = self._following(announced)
+        return legal is None or label in legal
 
     def _following(self, label: str | None) -> frozenset[str] | None:
         """Return the labels whose rows may follow, routers being passed through."""
@@ -146,81 +179,102 @@ class LogReader:
             legal |= {each for each in declared if self._kinds.get(each) != "router"}
         return frozenset(legal)
 
-    def _resume(self, row: CheckpointRow) -> Iterator[str]:
+    def _resume(self, row: CheckpointRow) -> Iterator[Breach]:
         return self._in_place(row, {self.failed or self.label})
 
-    def _memo(self, row: CheckpointRow) -> Iterator[str]:
+    def _memo(self, row: CheckpointRow) -> Iterator[Breach]:
         if self.failed is not None:
             yield from self._in_place(row, {each for each, _ in self.to_undo.values()})
         else:
             yield from self._in_place(row, {self.label})
-        memo = _decoded(Memo.decode, row)
+        memo = decoded(Memo.decode, row)
+        own = memo is not None and memo.key == STARTED
+        if self.over and self.failed is None and not own:
+            yield Rule.PLACE.broken(
+                f"{named(row)} stands behind the completion of its visit"
+            )
         yield from self._new(row, None if memo is None else ("memo", memo.key))
 
-    def _cursor(self, row: CheckpointRow) -> Iterator[str]:
+    def _cursor(self, row: CheckpointRow) -> Iterator[Breach]:
         yield from self._of_the_visit(row)
-        cursor = _decoded(Cursor.decode, row)
+        cursor = decoded(Cursor.decode, row)
         if cursor is None:
             return
         yield from self._new(row, ("cursor", cursor.part, cursor.number))
         # A stream's cursors count its items, which windows take several of at a time.
-        counts_items = self._kinds.get(row.state) in ("stream", "split")
+        counts_items = self._kinds.get(row.state, "stream") in ("stream", "split")
         if (
             cursor.number > 1
             and not counts_items
             and ("cursor", cursor.part, cursor.number - 1) not in self._known
         ):
-            yield f"{named(row)} is number {cursor.number}, without the one before it"
+            yield Rule.ONCE.broken(
+                f"{named(row)} is number {cursor.number}, without the one before it"
+            )
 
-    def _branch(self, row: CheckpointRow) -> Iterator[str]:
+    def _branch(self, row: CheckpointRow) -> Iterator[Breach]:
         yield from self._of_the_visit(row)
-        branch = _decoded(Branch.decode, row)
+        branch = decoded(Branch.decode, row)
         yield from self._new(row, None if branch is None else ("branch", branch.part))
 
-    def _complete(self, row: CheckpointRow) -> Iterator[str]:
+    def _complete(self, row: CheckpointRow) -> Iterator[Breach]:
         yield from self._of_the_visit(row)
         kind = self._kinds.get(row.state, "compensatable")
         if kind != "compensatable":
-            yield f"{named(row)} completes a {kind}, which has no compensation"
+            yield Rule.PLACE.broken(
+                f"{named(row)} completes a {kind}, which has no compensation"
+            )
+        completion = decoded(Completion.decode, row)
+        self._announced = None if completion is None else completion.following
         self.over = True
         self.to_undo[self._entry] = (row.state, max(1, self.visits[row.state]))
 
-    def _roll_back(self, row: CheckpointRow) -> Iterator[str]:
+    def _roll_back(self, row: CheckpointRow) -> Iterator[Breach]:
         if self.failed is not None:
-            yield f"{named(row)} begins a second rollback"
+            yield Rule.ROLLBACK.broken(f"{named(row)} begins a second rollback")
         elif not self.to_undo:
-            yield f"{named(row)} begins a rollback that has nothing to undo"
+            yield Rule.ROLLBACK.broken(
+                f"{named(row)} begins a rollback that has nothing to undo"
+            )
         self.failed = row.state
         self._known = set()
 
-    def _undo(self, row: CheckpointRow) -> Iterator[str]:
+    def _undo(self, row: CheckpointRow) -> Iterator[Breach]:
         if self.failed is None:
-            yield f"{named(row)} stands outside of a rollback"
-        entry = _decoded(decode_sequence, row)
+            yield Rule.ROLLBACK.broken(f"{named(row)} stands outside of a rollback")
+        entry = decoded(decode_sequence, row)
         if entry is None:
-            yield f"{named(row)} does not say what was undone"
+            yield Rule.PAYLOAD.broken(f"{named(row)} does not say what was undone")
         elif self.to_undo.get(entry, ("", 0))[0] != row.state:
-            yield (
+            yield Rule.ROLLBACK.broken(
                 f"{named(row)} undoes the visit of row {entry}, which was not "
                 "completed, or undone already"
             )
         else:
             del self.to_undo[entry]
 
-    def _of_the_visit(self, row: CheckpointRow) -> Iterator[str]:
+    def _of_the_visit(self, row: CheckpointRow) -> Iterator[Breach]:
         yield from self._in_place(row, {self.label})
         if self.over:
-            yield f"{named(row)} stands behind the completion of its visit"
+            yield Rule.PLACE.broken(
+                f"{named(row)} stands behind the completion of its visit"
+            )
         elif self.failed is not None:
-            yield f"{named(row)} stands in a rollback"
+            yield Rule.PLACE.broken(f"{named(row)} stands in a rollback")
 
-    def _in_place(self, row: CheckpointRow, labels: set[str | None]) -> Iterator[str]:
+    def _in_place(
+        self, row: CheckpointRow, labels: set[str | None]
+    ) -> Iterator[Breach]:
         if row.state not in labels:
-            yield f"{named(row)} stands in a visit of {self.label or 'no state'}"
+            yield Rule.PLACE.broken(
+                f"{named(row)} stands in a visit of {self.label or 'no state'}"
+            )
 
-    def _new(self, row: CheckpointRow, key: object) -> Iterator[str]:
+    def _new(self, row: CheckpointRow, key: object) -> Iterator[Breach]:
         if key is not None and key in self._known:
-            yield f"{named(row)} records what its visit had recorded already"
+            yield Rule.ONCE.broken(
+                f"{named(row)} records what its visit had recorded already"
+            )
         self._known.add(key)
 
 
@@ -247,18 +301,19 @@ def without_superfluous(
 
 def is_own_memo(row: CheckpointRow) -> bool:
     """Say whether a MEMO row is the engine's own, and no task's."""
-    memo = _decoded(Memo.decode, row)
+    memo = decoded(Memo.decode, row)
     return memo is not None and (memo.key.startswith(_OWN[0]) or _OWN[1] in memo.key)
 
 
-def _decoded(decode: Callable[[bytes | None], T], row: CheckpointRow) -> T | None:
+def decoded(decode: Callable[[bytes | None], T], row: CheckpointRow) -> T | None:
+    """Read a row's payload; None if it can't be read."""
     try:
         return decode(row.payload)
     except (msgspec.MsgspecError, ValueError):
         return None
 
 
-_READ: Final[dict[RowKind, Callable[[LogReader, CheckpointRow], Iterator[str]]]] = {
+_READ: Final[dict[RowKind, Callable[[LogReader, CheckpointRow], Iterator[Breach]]]] = {
     RowKind.STATE_ENTRY: LogReader._enter,
     RowKind.RESUME: LogReader._resume,
     RowKind.MEMO: LogReader._memo,

@@ -46,7 +46,7 @@ class CheckpointFile:
     def __init__(self, path: str, *, sync: bool) -> None:
         self._path = path
         check_path(path)
-        self._place = _sqlite_opened.enter(path, lambda: _refuse_foreign(path))
+        self._place = _sqlite_opened.enter(path, lambda: refuse_foreign(path))
         try:
             self._connection = sqlite3.connect(
                 path, timeout=0, isolation_level=None, check_same_thread=False
@@ -203,7 +203,8 @@ def _code(error: Exception) -> int:
     return code & 0xFF  # the primary code, without what the extended one adds
 
 
-def _refuse_foreign(path: str) -> None:
+def refuse_foreign(path: str) -> None:
+    """Raise unless a file is ours, or not written yet; without touching it."""
     try:
         with open(path, "rb") as file:
             header = file.read(_HEADER_SIZE)

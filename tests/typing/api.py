@@ -287,6 +287,7 @@ async def main() -> None:
     assert_type(await workflow.start_or_resume(Step.START, workflow_id="1"), State)
     assert_type(await workflow.status("1"), RunStatus)
     assert_type(await workflow.outcome("1"), Outcome | None)
+    assert_type(workflow.versions, frozenset[int])
     report = await workflow.check_health(timeout=1.0)
     assert_type(report.status, Health)
     assert_type(report.resources["bank"], HealthStatus)
