@@ -1,4 +1,4 @@
-"""How an outside package wraps a run's store and tasks.
+"""How an outside package wraps a run's store and tasks, and a store's files.
 
 The engine asks once per run, before it touches the store, and calls whatever it was
 given instead of the originals; a step costs nothing when nobody is registered. This
@@ -33,6 +33,7 @@ import pluggy
 from .checkpoints.store import CheckpointStore
 
 if TYPE_CHECKING:
+    from .checkpoints._sqlite_connection import Connection
     from .workflow import Workflow
 
 TaskCall: TypeAlias = "Callable[..., Awaitable[Any]]"
@@ -86,6 +87,21 @@ class HookSpecs:
         Args:
             workflow: the definition; ``workflow.graph`` names its states.
             workflow_id: the run's id, or None for a run without a store or id.
+        """
+
+    @hookspec(firstresult=True)
+    def cano_connect(self, path: str) -> Connection | None:
+        """Give the connection by which a `SQLiteCheckpointStore` uses its file.
+
+        Called in the process of the store, in a thread of its own, whenever the store
+        opens its file. None leaves it to `sqlite3`.
+
+        Args:
+            path: the file, as an absolute path; it need not exist.
+
+        Returns:
+            What is used, and fails, as a `sqlite3.Connection` in autocommit mode that
+            does not wait for locks.
         """
 
 

@@ -12,6 +12,7 @@ import time
 
 from ..errors import CanoError, CheckpointStoreError, ConfigurationError
 from . import _sqlite_opened
+from ._sqlite_connection import connect
 from ._sqlite_log import INDEXES, SCHEMA, Log
 
 APPLICATION_ID = 0x63616E6F  # "cano"
@@ -19,6 +20,8 @@ SCHEMA_VERSION = 1
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER_SIZE = 100
+_JOURNAL_MAGIC = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
+_JOURNAL_SIZE = slice(16, 20)  # the pages that the file had before
 _USER_VERSION = slice(60, 64)
 _APPLICATION_ID = slice(68, 72)
 
@@ -48,9 +51,7 @@ class CheckpointFile:
         check_path(path)
         self._place = _sqlite_opened.enter(path, lambda: refuse_foreign(path))
         try:
-            self._connection = sqlite3.connect(
-                path, timeout=0, isolation_level=None, check_same_thread=False
-            )
+            self._connection = connect(path)
         except BaseException:
             _sqlite_opened.leave(self._place)
             raise
@@ -223,6 +224,8 @@ def refuse_foreign(path: str) -> None:
             )
         return
     if len(header) < _HEADER_SIZE or not header.startswith(_MAGIC):
+        if _was_never_made(path):
+            return
         raise CheckpointStoreError(
             f"{path}: this is not a SQLite database, or a damaged one; it was left as "
             "it is"
@@ -232,6 +235,20 @@ def refuse_foreign(path: str) -> None:
         int.from_bytes(header[_APPLICATION_ID], signed=True),
         int.from_bytes(header[_USER_VERSION], signed=True),
     )
+
+
+def _was_never_made(path: str) -> bool:
+    """Tell whether the power failed while a file was being made.
+
+    Whatever is in it then, SQLite empties it by the journal that is beside it.
+    """
+    try:
+        with open(path + "-journal", "rb") as file:
+            header = file.read(_JOURNAL_SIZE.stop)
+    except OSError:
+        return False
+    size_before = header[_JOURNAL_SIZE]
+    return header.startswith(_JOURNAL_MAGIC) and size_before == bytes(4)
 
 
 def _require_ours(path: str, application_id: int, version: int) -> None:

@@ -9,6 +9,7 @@ from types import NoneType
 from typing import Any, NoReturn, final
 
 from ..errors import CheckpointStoreError, RunConflictError
+from ._sqlite_connection import Connection
 from .row import CheckpointRow, Outcome, OutcomeStatus, RowKind
 
 SCHEMA = (
@@ -110,7 +111,7 @@ class Log:
             before the first.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._execute = connection.execute
         self.pace = 0.0

@@ -162,6 +162,41 @@ def test_an_empty_file_is_a_new_one(path: Path):
         assert asyncio.run(store.load_run("run")) == [entry(0)]
 
 
+def journal(size_before: int) -> bytes:
+    """A rollback journal's header: no page was saved, for there was none."""
+    header = bytes.fromhex("d9d505f920a163d7") + bytes(8)
+    numbers = (size_before, 512, 4096)
+    header += b"".join(number.to_bytes(4) for number in numbers)
+    return header.ljust(512, b"\0")
+
+
+def test_a_file_in_whose_making_the_power_failed_is_made_anew(path: Path):
+    """The disk has the journal, and of the file a part: none of it was acknowledged."""
+    path.write_bytes(bytes(8192))
+    Path(f"{path}-journal").write_bytes(journal(0))
+
+    with SQLiteCheckpointStore(path) as store:
+        asyncio.run(store.append("run", entry(0)))
+        assert asyncio.run(store.load_run("run")) == [entry(0)]
+
+
+@pytest.mark.parametrize(
+    "beside", [journal(2), b"", journal(0)[:16]], ids=["made before", "empty", "cut"]
+)
+def test_another_journal_makes_no_file_ours(path: Path, beside: bytes):
+    path.write_bytes(bytes(8192))
+    Path(f"{path}-journal").write_bytes(beside)
+
+    with (
+        SQLiteCheckpointStore(path) as store,
+        pytest.raises(CheckpointStoreError, match="not a SQLite database"),
+    ):
+        asyncio.run(store.list_runs())
+
+    assert path.read_bytes() == bytes(8192)
+    assert Path(f"{path}-journal").read_bytes() == beside
+
+
 # The path
 
 

@@ -1,0 +1,124 @@
+"""The power of one disk: on, failing, and on again with what the disk has kept."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, final
+
+from cano_core.extension import hookimpl, manager
+
+from .images import Image, Images, all_images, torn, unsynced
+from .recorder import Recorder
+
+if TYPE_CHECKING:
+    import os
+
+    from .connection import Connection
+
+_BESIDE: Final = ("", "-wal", "-journal", "-shm")
+"""What SQLite has beside a file, and the file itself."""
+
+
+class PowerLossUnavailableError(ImportError):
+    """The layer below SQLite needs a package that is not installed."""
+
+
+@final
+class Power:
+    """Records what every `SQLiteCheckpointStore` does below a directory.
+
+        with Power(directory) as power:
+            ...  # open a store below the directory, and use it
+            power.fail()
+            ...  # close the store; nothing of that is in any image
+            power.restart(power.images()[0])
+            ...  # open a store again: what it finds is what the disk has kept
+
+    Other files are left as they are. It can be pickled while it is not entered.
+
+    Args:
+        directory: the disk; files below it are recorded, those of other programs
+            (also of `sqlite3`) are not.
+
+    Attributes:
+        recorder: what is known of the files.
+
+    Raises:
+        PowerLossUnavailableError: the extra ``powerloss`` is not installed.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        _vfs()
+        self.recorder = Recorder(directory)
+
+    def fail(self) -> None:
+        """Let the power fail: nothing that is written from now on is kept."""
+        self.recorder.freeze()
+
+    def images(self) -> Images:
+        """Return every disk that a power loss may leave now, or left when it came."""
+        return all_images(self.recorder.disk)
+
+    def unsynced(self, count: int) -> Image:
+        """Return the disk that lacks the last changes that were not synced."""
+        return unsynced(self.recorder.disk, count)
+
+    def torn(self, size: int) -> Image:
+        """Return the disk on which the last write that was not synced is cut."""
+        return torn(self.recorder.disk, size)
+
+    def restart(self, image: Image) -> None:
+        """Put an image in the place of the files, and switch the power on again."""
+        vfs = _vfs()
+        vfs.end(self.recorder)
+        directory = Path(self.recorder.directory)
+        for name in {*self.recorder.disk.files, *image.files}:
+            for suffix in _BESIDE:
+                with suppress(FileNotFoundError):
+                    (directory / f"{name}{suffix}").unlink()
+        for name, content in image.files.items():
+            (directory / name).write_bytes(content)
+        self.recorder.restart(image.files)
+        vfs.begin(self.recorder)
+
+    @hookimpl
+    def cano_connect(self, path: str) -> Connection | None:
+        """Connect to a file over the layer that records, if it is below the directory.
+
+        The engine calls it.
+        """
+        recording = _vfs().recorded(path)
+        if recording is None or recording.recorder is not self.recorder:
+            return None
+        from .connection import Connection
+
+        return Connection(path)
+
+    def __enter__(self) -> Self:
+        _vfs().begin(self.recorder)
+        manager.register(self)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        manager.unregister(self)
+        _vfs().end(self.recorder)
+
+
+def _vfs() -> Any:
+    try:
+        from . import vfs
+    except ModuleNotFoundError as error:
+        if error.name != "apsw":
+            raise
+        raise PowerLossUnavailableError(
+            "a power loss below SQLite is simulated by means of apsw, which is not "
+            "installed: pip install 'pytest-cano[powerloss]'"
+        ) from None
+    return vfs
