@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import itertools
 import os
-import tempfile
-import threading
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, final
+from typing import Any, TypeAlias, final
 
 from cano_core.checkpoints.store import CheckpointStore
 
-from .backends import BACKENDS
 from .budget import UNLIMITED, Budget, SessionBudget
 from .coverage import coverage_of, merged
 from .explorer import Explorer
@@ -26,7 +21,7 @@ from .faults import DEFAULT
 from .injection import listening
 from .life import Life, SimulatedCrash
 from .lifetime import until_crash
-from .notation import did_you_mean
+from .places import Opener, opener, outside_of_loops, worlds
 from .program import LifeResult
 from .report.text import Summary, failure_text, flaky_text, summary_text, title
 from .scope import Scope
@@ -34,9 +29,6 @@ from .search import Search
 from .selectors import SelectorError, parse_endings, parse_selectors, unmet_message
 from .story import Verdict
 from .view import WorldView
-from .world import World
-
-T = TypeVar("T")
 
 ProgramFunction: TypeAlias = Callable[[WorldView], Any]
 """A sync or async function, called once per life."""
@@ -121,20 +113,20 @@ def check(
     selectors = parse_selectors(_selectors(crash))
     scope = Scope(parse_endings(ending), depth, seed=seed, timeout=timeout)
     share = UNLIMITED if budget is None else SessionBudget(budget, 1).share()
-    started = FunctionProgram(program, _opener(store))
+    started = FunctionProgram(program, opener(store))
 
     def explore() -> Report:
-        with listening(), _directory(directory) as place:
+        with listening(), worlds(directory, workflow_id) as new_world:
             explorer = Explorer(
                 started,
-                new_world=_worlds(place, workflow_id),
+                new_world=new_world,
                 selectors=selectors,
                 ignore_effects=ignore_effects,
                 scope=scope,
             )
             return _explore(explorer, started, called, share)
 
-    return _in_thread(explore) if _loop_is_running() else explore()
+    return outside_of_loops(explore)
 
 
 def assert_resumes_to_same_exit(program: ProgramFunction, **options: Any) -> None:
@@ -166,7 +158,7 @@ class FunctionProgram:
     def __init__(
         self,
         function: ProgramFunction,
-        open_store: Callable[[World], CheckpointStore],
+        open_store: Opener,
     ) -> None:
         self.name = getattr(function, "__name__", type(function).__name__)
         self._function = function
@@ -274,66 +266,3 @@ def _failure(error: BaseException) -> str:
     ):
         trace = trace.tb_next
     return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
-
-
-def _opener(
-    store: str | Callable[[Path], CheckpointStore],
-) -> Callable[[World], CheckpointStore]:
-    if not isinstance(store, str):
-        return lambda world: store(world.disk)
-    if store not in BACKENDS:
-        raise ValueError(
-            f"there is no store {store!r} ({', '.join(BACKENDS)})"
-            f"{did_you_mean(store, BACKENDS)}; or give a function that opens one in "
-            "a directory"
-        )
-    return BACKENDS[store]
-
-
-@contextmanager
-def _directory(directory: Path | str | None) -> Iterator[Path]:
-    if directory is not None:
-        yield Path(directory)
-        return
-    with tempfile.TemporaryDirectory(
-        prefix="cano-check-", ignore_cleanup_errors=True
-    ) as made:
-        yield Path(made)
-
-
-def _worlds(place: Path, workflow_id: str) -> Callable[[], World]:
-    numbers = itertools.count(1)
-
-    def new_world() -> World:
-        disk = place / str(next(numbers))
-        disk.mkdir(parents=True)
-        return World(disk, workflow_id=workflow_id)
-
-    return new_world
-
-
-def _loop_is_running() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-def _in_thread(function: Callable[[], T]) -> T:
-    """Run a function where no event loop is running, and wait for it."""
-    result: list[T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            result.append(function())
-        except BaseException as error:  # noqa: BLE001 -- raised again by the caller
-            errors.append(error)
-
-    thread = threading.Thread(target=run, name="cano-check", daemon=True)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return result[0]
