@@ -22,6 +22,7 @@ from .injection import listening
 from .life import Life, SimulatedCrash
 from .lifetime import until_crash
 from .places import Opener, opener, outside_of_loops, worlds
+from .processes.forking import Forking
 from .program import LifeResult
 from .report.text import Summary, failure_text, flaky_text, summary_text, title
 from .scope import Scope
@@ -123,6 +124,7 @@ def check(
                 selectors=selectors,
                 ignore_effects=ignore_effects,
                 scope=scope,
+                processes=Forking(timeout),
             )
             return _explore(explorer, started, called, share)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Container, Iterator, Sequence
 from typing import final
 
 from .chronicle import life_story, story
 from .hints import found_in_place, hints
-from .injection import injected
+from .hosts import Host, InThisProcess, Living
 from .kept_log import ROLLED_BACK
 from .life import Life
 from .oracles import judge
@@ -26,10 +27,14 @@ class Expedition:
     Args:
         program: the program.
         world: a fresh world.
+        host: where its lives are lived; in this process unless said otherwise.
     """
 
-    def __init__(self, program: Program, world: World) -> None:
+    def __init__(
+        self, program: Program, world: World, host: Host | None = None
+    ) -> None:
         self._program = program
+        self._host = host or InThisProcess()
         self._world = world
         self._lives: list[LifeStory] = []
         self._hints: list[str] = []
@@ -38,18 +43,48 @@ class Expedition:
         self._began = time.perf_counter()
 
     def live(self, script: Script = UNDISTURBED, *, extra: bool = False) -> Life:
-        """Live the next life."""
+        """Live the next life, to its end."""
+        life, living = self._begin(script, extra=extra)
+        if not self._stops(life, living):
+            living.abandon()
+            raise RuntimeError(f"life {life.number} stands still, and nobody lives on")
+        return life
+
+    def _begin(self, script: Script, *, extra: bool = False) -> tuple[Life, Living]:
         life = self._world.new_life(script)
         life.extra = extra
-        with injected(life):
-            result = self._program.live(life)
+        return life, self._host.begin(self._program, life)
+
+    def _stops(self, life: Life, living: Living) -> bool:
+        """Let a life go on until it stops; False if it only stands still."""
+        result = living.until_it_stops()
+        if result is None:
+            return False
         if self._schedule is None:
             self._hints += found_in_place(life)
         self._world.book.forget_unwritten()
         self._lives.append(life_story(life, result))
+        self._lives.sort(key=lambda told: told.number)
         if self._schedule is not None and not self._hints:
             self._hints += hints(life, result)
-        return life
+        return True
+
+    def _disturb(self, lives: Iterator[Script]) -> list[Life]:
+        """Live the next life of a schedule; and its twin, if it stands still for one.
+
+        Of two lives always one goes on, until it ends or stands still in its turn.
+        """
+        turns = deque([self._begin(next(lives))])
+        begun = [turns[0][0]]
+        while turns:
+            life, living = turns.popleft()
+            if self._stops(life, living):
+                continue
+            if len(begun) == 1:
+                turns.append(self._begin(next(lives, UNDISTURBED)))
+                begun.append(turns[0][0])
+            turns.append((life, living))
+        return begun
 
     def story(self) -> Story:
         """Tell what has happened so far."""
@@ -83,17 +118,21 @@ class Expedition:
         """
         self._schedule = schedule
         self._world.schedule = str(schedule)
-        for faults in schedule.lives:
-            script = Planned(*faults)
-            life = self.live(script)
-            if script.missing is not None:
-                # What does not end is stuck, whatever was planned for later.
-                ended = not (life.runaway or life.gave_up)
-                self._unreached = script.missing if ended else None
-                return self._trial(schedule, baseline)
+        scripts = iter([Planned(*faults) for faults in schedule.lives])
+        lived = 0
+        while lived < schedule.depth:
+            lives = self._disturb(scripts)
+            lived += len(lives)
+            for life in lives:
+                missing = life.script.missing
+                if missing is not None:
+                    # What does not end is stuck, whatever was planned for later.
+                    ended = not (life.runaway or life.gave_up)
+                    self._unreached = missing if ended else None
+                    return self._trial(schedule, baseline)
         if life.durable and life.durable in known:
             return self._trial(schedule, baseline, seen=True)
-        return self._recovered(life, schedule, baseline)
+        return self._recovered(life, schedule, baseline, alone=len(lives) == 1)
 
     def everywhere(self, kind: str, baseline: Story, *, most: int) -> Trial:
         """Crash at every point in turn, life after life, and judge that.
@@ -136,7 +175,13 @@ class Expedition:
         return self._recovered(life, schedule, baseline, last=not life.struck)
 
     def _recovered(
-        self, life: Life, schedule: Schedule, baseline: Story, *, last: bool = False
+        self,
+        life: Life,
+        schedule: Schedule,
+        baseline: Story,
+        *,
+        last: bool = False,
+        alone: bool = True,
     ) -> Trial:
         """Let the program recover, and judge.
 
@@ -145,9 +190,10 @@ class Expedition:
             schedule: what was done to it.
             baseline: what it is compared with.
             last: whether that life was undisturbed already.
+            alone: whether no other lived beside it.
         """
         # One that has done everything in spite of a fault has nothing to recover.
-        returned = self._lives[-1].ended == "returned"
+        returned = alone and self._lives[-1].ended == "returned"
         if not last and (not returned or any(_unfinished(baseline, self._world))):
             life = self.live()
         if not (life.runaway or life.gave_up) and any(

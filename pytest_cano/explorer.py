@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Final, final
 
 from .expedition import Expedition
+from .hosts import Host
 from .injection import listening
 from .oracles import FlakyBaseline
 from .plan import Plan, make_plan
@@ -19,6 +20,9 @@ from .story import Finding, Story, Trial, Verdict
 from .world import World
 
 __all__ = ["Explorer", "LifeResult", "Plan", "Program", "Trial"]
+
+APART: Final = frozenset({"kill", "twin"})
+"""What happens to a life only in a process of its own."""
 
 EVERYWHERE: Final = 200
 """Lives after which even a search everywhere comes to its end."""
@@ -34,6 +38,7 @@ class Explorer:
         selectors: what to crash.
         ignore_effects: names of effects (fnmatch patterns) that are not judged.
         scope: how far to go.
+        processes: gives lives a process of their own; None where that can't be.
     """
 
     def __init__(
@@ -44,10 +49,12 @@ class Explorer:
         selectors: Sequence[Selector],
         ignore_effects: Sequence[str] = (),
         scope: Scope | None = None,
+        processes: Host | None = None,
     ) -> None:
         self.program = program
         self.selectors = tuple(selectors)
         self.scope = scope or Scope()
+        self._processes = processes
         self._new_world = new_world
         self._ignored = tuple(ignore_effects)
         self._baseline: Story | None = None
@@ -94,16 +101,17 @@ class Explorer:
         reference = self._reference(schedule)
         world = self._world(tells_states=known is not None)
         with listening():
-            trial = Expedition(self.program, world).through(
-                schedule, reference, known=known or frozenset()
+            expedition = Expedition(
+                self.program, world, self._host(fault.kind for fault in schedule.faults)
             )
+            trial = expedition.through(schedule, reference, known=known or frozenset())
         return self._tidied(trial, world)
 
     def run_everywhere(self, kind: str) -> Trial:
         """Crash the program at every point in turn, in one world, and judge it."""
         world = self._world()
         with listening():
-            trial = Expedition(self.program, world).everywhere(
+            trial = Expedition(self.program, world, self._host([kind])).everywhere(
                 kind, self.baseline, most=EVERYWHERE
             )
         return self._tidied(trial, world)
@@ -112,7 +120,10 @@ class Explorer:
         """Run the program through scripts; None if nothing of them has happened."""
         world = self._world()
         with listening():
-            trial = Expedition(self.program, world).scripted(scripts, self.baseline)
+            kinds = (kind for script in scripts for kind in script.kinds)
+            trial = Expedition(self.program, world, self._host(kinds)).scripted(
+                scripts, self.baseline
+            )
         if trial is None:
             world.discard()
             return None
@@ -120,7 +131,15 @@ class Explorer:
 
     def can_carry_out(self, kind: str) -> bool:
         """Say whether a kind of fault can happen to this program, here."""
-        return kind != "kill"
+        return kind not in APART or self._processes is not None
+
+    def _host(self, kinds: Iterable[str]) -> Host | None:
+        """Return where lives are lived to which such things happen."""
+        if APART.isdisjoint(kinds):
+            return None
+        if self._processes is None:
+            raise RuntimeError(f"{self.program.name} can't be given a process")
+        return self._processes
 
     def _reference(self, schedule: Schedule) -> Story:
         """Return what a schedule is compared with.

@@ -9,7 +9,7 @@ from collections import Counter
 from contextvars import ContextVar
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 import cano_core
 
@@ -63,6 +63,16 @@ class TaskFrame:
         self.runs: list[Literal["returned", "interrupted", "crashed"]] = []
         self.error = ""
         self.code: CodeType | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process can know of it; code does not travel."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "code"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Be known in another process."""
+        self.code = None
+        for name, value in state.items():
+            setattr(self, name, value)
 
     def __str__(self) -> str:
         run = f"{self.run}:" if self.run != 1 else ""

@@ -20,6 +20,7 @@ from .coverage import Coverage, coverage_of, merged
 from .disks import Disks
 from .explorer import Explorer, Plan, Trial
 from .faults import DEFAULT
+from .fresh import ItemProcesses
 from .identity import again_command
 from .injection import listening
 from .lives import ItemProgram, finish_wider_fixtures, fresh_item
@@ -176,12 +177,14 @@ class _Exploration:
         self._program = ItemProgram(item)
         self._ignored = settings.ignore_effects
         self._disks = Disks(item, self._ignored)
+        self._processes = ItemProcesses(item, choice.scope.timeout)
         self._explorer = Explorer(
             self._program,
             new_world=self._disks.new_world,
             selectors=(*choice.own, *choice.session),
             ignore_effects=self._ignored,
             scope=choice.scope,
+            processes=self._processes,
         )
         self._plan: Plan | None = None
         self._search: Search | None = None
@@ -316,6 +319,11 @@ class _Exploration:
             self._covered = merged((*self._covered, *coverage_of(trial.story)))
             self.report(self._entry(trial, own))
         self._limits += search.limits
+        if self._processes.slow:
+            self._limits.append(
+                f"{self._item.name}: lives that had to be killed ran in fresh "
+                f"interpreters, which is slower: {self._processes.slow}"
+            )
         return [failed_line(self._summary(plan)), *self._limits] if failed else []
 
     def _entry(

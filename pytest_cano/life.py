@@ -44,6 +44,9 @@ class Process(Protocol):
     def die(self, life: Life) -> None:
         """Write down all that this process knows, and end it at once."""
 
+    def stand_still(self, life: Life) -> None:
+        """Let another process live, and go on in the world as that one leaves it."""
+
 
 @final
 class Life:
@@ -102,6 +105,21 @@ class Life:
         self._points: dict[CrashPoint, None] = {}
         self.counts: Counter[str] = Counter()
         self._watchers: list[Callable[[], object]] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process can know of it."""
+        kept = self.__dict__.copy()
+        for name in ("describer", "drivers", "process", "_watchers"):
+            del kept[name]
+        return kept
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Be known in another process."""
+        self.__dict__.update(state)
+        self.describer = Describer()
+        self.drivers = {}
+        self.process = None
+        self._watchers = []
 
     @property
     def alive(self) -> bool:

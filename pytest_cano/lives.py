@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 from _pytest.runner import call_and_report, runtestprotocol
@@ -21,6 +22,7 @@ from _pytest.runner import call_and_report, runtestprotocol
 from . import tracebacks
 from .life import Life
 from .lifetime import until_crash
+from .measured import add_measured, measured
 from .plugin import LIFE, SCHEDULE
 from .program import LifeResult
 from .script import UNDISTURBED
@@ -28,6 +30,9 @@ from .timeouts import limited
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+Warned: TypeAlias = tuple[str, type[Warning], str, int]
+"""A warning: its text, category, file and line."""
 
 _ENDS_THE_SESSION = (KeyboardInterrupt, pytest.exit.Exception)
 
@@ -48,12 +53,17 @@ class ItemProgram:
         self.item = item
         self.reports: list[pytest.TestReport] = []
         self._original = item
+        self._life: Life | None = None
         self._output: list[tuple[str, str]] = []
-        self._quiet = False
+        self._told = 0
+        self._warned: dict[Warned, None] = {}
+        self._news: list[Warned] = []
+        self._caught: list[warnings.WarningMessage] = []
         self._hooks = _hooks(item.config)
 
     def live(self, life: Life) -> LifeResult:
         """Run the test once, as this life."""
+        self._life, self._told, self._news = life, len(self._output), []
         item = fresh_item(self._original)
         item.stash[LIFE] = life
         item.stash[SCHEDULE] = life.world.schedule
@@ -64,10 +74,8 @@ class ItemProgram:
         with hooks, self._warnings(), limited(item):
             # With the original as its successor, nothing wider than the item goes.
             self.reports = runtestprotocol(item, log=False, nextitem=self._original)
-        self._output += (
-            (f"{title} (life {life.number})", text)
-            for title, text in self.reports[-1].sections
-        )
+        self._life = None
+        self._write(self.reports[-1].sections, life)
         return _result(self.reports, life)
 
     def take_output(self) -> list[tuple[str, str]]:
@@ -75,10 +83,84 @@ class ItemProgram:
         output, self._output = self._output, []
         return output
 
-    def _warnings(self) -> AbstractContextManager[Any]:
-        # pytest shows what the first life warns of; the others would only repeat it.
-        quiet, self._quiet = self._quiet, True
-        return warnings.catch_warnings(record=True) if quiet else nullcontext()
+    def pack(self) -> dict[str, Any]:
+        """Return what is to be known of a life in its own process, in builtins.
+
+        It may be asked while the life goes on, which will then not do so for long.
+        """
+        config, reports = self._original.config, []
+        if self._life is None:
+            reports = [
+                config.hook.pytest_report_to_serializable(config=config, report=report)
+                for report in self.reports
+            ]
+        else:
+            self._warn(map(_warned, self._caught))
+            self._write(_sections_so_far(self.item), self._life)
+        return {
+            "reports": reports,
+            "output": self._output[self._told :],
+            "warnings": self._news,
+            "measured": measured(),
+        }
+
+    def unpack(self, luggage: dict[str, Any]) -> None:
+        """Take what has been packed in a life's own process."""
+        config = self._original.config
+        self.reports = [
+            config.hook.pytest_report_from_serializable(config=config, data=data)
+            for data in luggage["reports"]
+        ]
+        self._output += map(tuple, luggage["output"])
+        self._warn(luggage["warnings"])
+        add_measured(luggage["measured"])
+
+    def _write(self, sections: Iterable[tuple[str, str]], life: Life) -> None:
+        self._output += (
+            (f"{title} (life {life.number})", text) for title, text in sections
+        )
+
+    @contextmanager
+    def _warnings(self) -> Iterator[None]:
+        """Let pytest show a warning once, not for each life that repeats it."""
+        with warnings.catch_warnings(record=True) as caught:
+            self._caught = caught
+            yield
+        self._warn(map(_warned, caught))
+
+    def _warn(self, warned: Iterable[Warned]) -> None:
+        for each in warned:
+            if each not in self._warned:
+                self._warned[each] = None
+                self._news.append(each)
+                text, category, path, line = each
+                warnings.showwarning(text, category, path, line)
+
+
+def _sections_so_far(item: Any) -> Iterator[tuple[str, str]]:
+    """Return what a test that has not ended has written."""
+    yield from (
+        (f"Captured {key} {when}", text) for when, key, text in item._report_sections
+    )
+    capture = item.config.pluginmanager.getplugin("capturemanager")
+    if capture is None:
+        return
+    written = capture.read_global_capture()
+    for key, text in zip(("stdout", "stderr"), written, strict=True):
+        if text:
+            yield f"Captured {key} call", text
+
+
+def _warned(caught: warnings.WarningMessage) -> Warned:
+    category = caught.category
+    importable = getattr(sys.modules.get(category.__module__), category.__name__, None)
+    return (
+        str(caught.message),
+        # One that is made in a function has no name in another process.
+        category if importable is category else UserWarning,
+        caught.filename,
+        caught.lineno,
+    )
 
 
 def fresh_item(item: pytest.Function) -> Any:
@@ -126,8 +208,15 @@ def _until_death(function: Callable[..., Any], life: Life) -> Callable[..., Any]
             try:
                 with life.here():
                     result = await until_crash(life, function(*args, **kwargs))
-            except (*_ENDS_THE_SESSION, asyncio.CancelledError):
+            except _ENDS_THE_SESSION:
                 raise
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if life.cancelled_at is None or task is None:
+                    raise
+                # It was ours, and goes no further than the program.
+                task.uncancel()
+                return None
             except BaseException:
                 if not life.crashed:
                     raise

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from cano_core.checkpoints.store import CheckpointStore, remembers_outcomes
 from cano_core.graph import Graph
@@ -48,7 +48,7 @@ class RunRecord:
     ) -> None:
         self.run = run
         self.workflow_id, self.place = key
-        self._workflow = workflow
+        self._workflow: Workflow | None = workflow
         self.first_life = life
         self.before_extra = 0
         self.remembers = True
@@ -57,9 +57,15 @@ class RunRecord:
         self.undoing: list[Visit] = []
         self.storeless_exit: str | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process can know of it: not the workflow, but its graph."""
+        return self.__dict__ | {"_workflow": None, "graph": self.graph}
+
     @cached_property
     def graph(self) -> Graph:
         """What may follow what; cheap to ask once the run has begun."""
+        if self._workflow is None:
+            raise RuntimeError(f"the graph of run {self.run} was not handed over")
         return self._workflow.graph
 
     def has_row(self, state: str, visit: int) -> bool:
@@ -152,6 +158,19 @@ class RunBook:
         for key, record in list(self.records.items()):
             if record.workflow_id is not None and not record.log.begun:
                 del self.records[key]
+
+    def adopt(self, other: RunBook) -> None:
+        """Know what another process knows; whoever holds a log or a record, too."""
+        self.files |= other.files
+        for key, log in other.logs.items():
+            self.logs.setdefault(key, log).__dict__.update(log.__dict__)
+        for gone in self.records.keys() - other.records.keys():
+            del self.records[gone]
+        for run, record in other.records.items():
+            mine = self.records.setdefault(run, record)
+            if mine is not record:
+                mine.__dict__.update(record.__dict__)
+            mine.log = self.logs.get(run, mine.log)
 
     def mark_extra_start(self) -> None:
         """Remember what has been written before a finished program starts again."""

@@ -68,6 +68,43 @@ class World:
         self._kept: dict[str, Any] = {}
         self._keys: set[tuple[str, str]] = set()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process can know of it."""
+        kept = self.__dict__.copy()
+        del kept["lock"]
+        return kept
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Be known in another process."""
+        self.__dict__.update(state)
+        self.lock = threading.RLock()
+
+    def adopt(self, other: World, *, but: Life | None = None) -> None:
+        """Know what another process knows of this world.
+
+        Args:
+            other: the world as that process has left it.
+            but: the life that goes on here, of which this process knows more.
+        """
+        self.effects[:] = other.effects
+        self._keys |= other._keys
+        self.book.adopt(other.book)
+        for name, kept in other._kept.items():
+            mine = self._kept.setdefault(name, kept)
+            if mine is not kept:
+                mine.__dict__.update(kept.__dict__)
+        for life in other.lives:
+            if but is None or life.number != but.number:
+                self._adopt_life(life)
+
+    def _adopt_life(self, life: Life) -> None:
+        life.world = self
+        if life.number > len(self.lives):
+            self.lives.append(life)
+        else:
+            known = self.lives[life.number - 1]
+            known.__setstate__(life.__getstate__())
+
     def new_life(self, script: Script = UNDISTURBED) -> Life:
         """Begin the next life, with what is to happen in it."""
         life = Life(self, len(self.lives) + 1, script)

@@ -25,6 +25,7 @@ TESTING = {"_pytest", "coverage", "faker", "hypothesis", "pytest", "pytest_cano"
 KNOWS_PYTEST = {
     "pytest_cano.contract",
     "pytest_cano.fixtures",
+    "pytest_cano.fresh",
     "pytest_cano.items",
     "pytest_cano.lives",
     "pytest_cano.plugin",

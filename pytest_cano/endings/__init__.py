@@ -15,6 +15,7 @@ from .freezing import Freeze
 from .hanging import Hang
 from .killing import Kill
 from .raising import Raise
+from .standing_still import StandStill
 from .store_failing import StoreFailure
 
 __all__ = ["BLOWS", "Blow", "Wait"]
@@ -29,5 +30,6 @@ BLOWS: Final[dict[str, Blow]] = {
     "error": StoreFailure(),
     "error!": StoreFailure(lasting=True),
     "ack-lost": StoreFailure(takes_effect=True),
+    "twin": StandStill(),
 }
 """What carries out each kind of fault, by its name."""

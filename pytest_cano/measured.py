@@ -1,0 +1,59 @@
+"""What coverage.py measures in a process that will never save it itself."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+
+def measured() -> bytes | None:
+    """Return what has been measured in this process; None if nothing is measured."""
+    measuring = _current()
+    if measuring is None:
+        return None
+    from coverage import CoverageData
+
+    data = CoverageData(no_disk=True)
+    # Its own data is bound to a file, which in a forked child is the parent's.
+    collector = measuring._collector
+    kept, collector.covdata = collector.covdata, data
+    try:
+        collector.flush_data()
+    finally:
+        collector.covdata = kept
+    return data.dumps()
+
+
+def add_measured(dumped: bytes | None) -> None:
+    """Add what another process has measured to what is measured here."""
+    measuring = _current()
+    if measuring is None or dumped is None:
+        return
+    from coverage import CoverageData
+
+    data = CoverageData(no_disk=True)
+    data.loads(dumped)
+    measuring.get_data().update(data)
+
+
+def measuring_alike() -> dict[str, Any] | None:
+    """Return how another process has to measure; None if nothing is measured."""
+    measuring = _current()
+    if measuring is None:
+        return None
+    options = ("branch", "source", "source_pkgs", "include", "omit")
+    return {name: measuring.get_option(f"run:{name}") for name in options}
+
+
+def begin_measuring(alike: dict[str, Any] | None) -> None:
+    """Measure in this process as in the one that asks for it."""
+    if alike is None or _current() is not None:
+        return
+    import coverage
+
+    coverage.Coverage(data_file=None, **alike).start()
+
+
+def _current() -> Any:
+    coverage = sys.modules.get("coverage")
+    return None if coverage is None else coverage.Coverage.current()
