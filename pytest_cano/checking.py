@@ -80,6 +80,7 @@ def check(
     budget: str | None = None,
     seed: int = 0,
     timeout: float | None = None,
+    workers: int = 1,
     called: str = "check",
 ) -> Report:
     """Crash a program at every selected moment, restart it, and judge it.
@@ -101,6 +102,7 @@ def check(
         budget: how much may be run: ``30s``, or a number of schedules; None for all.
         seed: of the schedules that ``random:N`` makes up.
         timeout: seconds that each life may take; None for no limit.
+        workers: how many processes run schedules beside each other.
         called: what reports call this function.
 
     Returns:
@@ -112,7 +114,9 @@ def check(
         Exception: whatever the program raises undisturbed.
     """
     selectors = parse_selectors(_selectors(crash))
-    scope = Scope(parse_endings(ending), depth, seed=seed, timeout=timeout)
+    scope = Scope(
+        parse_endings(ending), depth, seed=seed, timeout=timeout, workers=workers
+    )
     share = UNLIMITED if budget is None else SessionBudget(budget, 1).share()
     started = FunctionProgram(program, opener(store))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import tempfile
@@ -40,9 +41,7 @@ class Disks:
 
     def new_world(self) -> World:
         """Make a world with an empty disk."""
-        self._made += 1
-        disk = self._directory / str(self._made)
-        disk.mkdir()
+        disk = self._made_directory()
         world = World(
             disk,
             workflow_id=workflow_id_for(self._item.nodeid),
@@ -51,6 +50,15 @@ class Disks:
         )
         self._first = self._first or world
         return world
+
+    def _made_directory(self) -> Path:
+        while True:
+            self._made += 1
+            disk = self._directory / str(self._made)
+            # Several processes may make worlds of one test.
+            with contextlib.suppress(FileExistsError):
+                disk.mkdir()
+                return disk
 
     @property
     def effects(self) -> frozenset[str]:

@@ -11,12 +11,15 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .effects import count_effects
 
 if TYPE_CHECKING:
     from .world import World
+
+LENGTH: Final = 32
+"""Characters of a digest: there are many, and no two alike by chance."""
 
 
 def digest(world: World) -> str:
@@ -25,7 +28,7 @@ def digest(world: World) -> str:
     for part in _parts(world):
         made.update(part.encode("utf-8", "surrogatepass"))
         made.update(b"\0")
-    return made.hexdigest()
+    return made.hexdigest()[:LENGTH]
 
 
 def _parts(world: World) -> Iterator[str]:

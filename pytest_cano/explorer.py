@@ -39,6 +39,9 @@ class Explorer:
         ignore_effects: names of effects (fnmatch patterns) that are not judged.
         scope: how far to go.
         processes: gives lives a process of their own; None where that can't be.
+
+    Attributes:
+        serial: why schedules could not be run beside each other; empty otherwise.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Explorer:
         self.program = program
         self.selectors = tuple(selectors)
         self.scope = scope or Scope()
+        self.serial = ""
         self._processes = processes
         self._new_world = new_world
         self._ignored = tuple(ignore_effects)

@@ -83,7 +83,7 @@ class ItemProcesses:
 
     def _interpreter(self, program: Program, life: Life) -> LifeProcess:
         here, there = Channel.pair()
-        errors = tempfile.TemporaryFile()
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 -- read once it has ended
         fds = (there.read, there.write)
         process = subprocess.Popen(
             [sys.executable, "-c", _CODE, *map(str, fds)],

@@ -319,6 +319,11 @@ class _Exploration:
             self._covered = merged((*self._covered, *coverage_of(trial.story)))
             self.report(self._entry(trial, own))
         self._limits += search.limits
+        if self._explorer.serial:
+            self._limits.append(
+                f"{self._item.name}: schedules ran one after the other, not beside "
+                f"each other: {self._explorer.serial}"
+            )
         if self._processes.slow:
             self._limits.append(
                 f"{self._item.name}: lives that had to be killed ran in fresh "

@@ -83,6 +83,19 @@ class ItemProgram:
         output, self._output = self._output, []
         return output
 
+    def put_output(self, output: Iterable[tuple[str, str]]) -> None:
+        """Take what lives in another process have written."""
+        self._output += output
+
+    def set_apart(self) -> None:
+        """Capture apart from other processes, which have the same files for it."""
+        self._output = []
+        capture = self._original.config.pluginmanager.getplugin("capturemanager")
+        if capture is not None:
+            capture.stop_global_capturing()
+            capture.start_global_capturing()
+            capture.suspend_global_capture()
+
     def pack(self) -> dict[str, Any]:
         """Return what is to be known of a life in its own process, in builtins.
 

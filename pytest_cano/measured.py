@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+_collected: list[bytes] | None = None
+
 
 def measured() -> bytes | None:
     """Return what has been measured in this process; None if nothing is measured."""
@@ -21,13 +23,26 @@ def measured() -> bytes | None:
         collector.flush_data()
     finally:
         collector.covdata = kept
+    for dumped in _collected or ():
+        other = CoverageData(no_disk=True)
+        other.loads(dumped)
+        data.update(other)
     return data.dumps()
+
+
+def collect_measured() -> None:
+    """Keep what is added, from now on, for somebody else to ask for."""
+    global _collected
+    _collected = []
 
 
 def add_measured(dumped: bytes | None) -> None:
     """Add what another process has measured to what is measured here."""
     measuring = _current()
     if measuring is None or dumped is None:
+        return
+    if _collected is not None:
+        _collected.append(dumped)
         return
     from coverage import CoverageData
 

@@ -67,9 +67,12 @@ def _maker(place: Path, workflow_id: str) -> Callable[[], World]:
     numbers = itertools.count(1)
 
     def new_world() -> World:
-        disk = place / str(next(numbers))
-        disk.mkdir(parents=True)
-        return World(disk, workflow_id=workflow_id)
+        while True:
+            disk = place / str(next(numbers))
+            # Several processes may make worlds of one program.
+            with suppress(FileExistsError):
+                disk.mkdir(parents=True)
+                return World(disk, workflow_id=workflow_id)
 
     return new_world
 

@@ -9,13 +9,15 @@ also write where nobody looks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import final
 
 from .budget import UNLIMITED, Budget
 from .disagreement import Disagreements
 from .explorer import Explorer
 from .plan import Plan
+from .runner import Order, runner
 from .schedule import Schedule
 from .story import Trial, Verdict
 
@@ -60,24 +62,23 @@ class Search:
 
     def trials(self) -> Iterator[Trial]:
         """Run one schedule after another; stop asking, and it stops."""
+        with runner(self._explorer) as self._runner:
+            yield from self._trials()
+
+    def _trials(self) -> Iterator[Trial]:
         run: set[Schedule] = set()
         roots: list[Trial] = []
         disagreements = Disagreements()
         for kind in self._plan.everywhere:
             if self._granted():
                 yield self._explorer.run_everywhere(kind)
-        for schedule in self._first():
-            if schedule in run:
-                continue
-            run.add(schedule)
-            if not self._granted():
-                continue
-            trial = self._run(schedule, goes_on=schedule in self._plan.roots)
-            if schedule in self._plan.roots:
+        for trial in self._run(self._first(), run, 1):
+            if trial.schedule in self._plan.roots:
                 roots.append(trial)
             disagreements.learn(trial)
             yield trial
         yield from disagreements.found()
+        yield from self._run(_twins(roots), run, 1)
         yield from self._deeper(roots, run)
         if self._plan.random:
             from .made_up import made_up_trials
@@ -92,16 +93,10 @@ class Search:
 
     def _deeper(self, parents: list[Trial], run: set[Schedule]) -> Iterator[Trial]:
         for depth in range(2, self._depth + 1):
-            explored, passed = 0, 0
+            passed = 0
             children: list[Trial] = []
-            for schedule in _continuations(parents, depth):
-                if schedule in run:
-                    continue
-                run.add(schedule)
-                if not self._granted():
-                    continue
-                trial = self._run(schedule, goes_on=True)
-                explored += 1
+            trials = self._run(_continuations(parents, depth), run, depth)
+            for explored, trial in enumerate(trials, 1):
                 if not trial.seen:
                     children.append(trial)
                     passed += trial.verdict is Verdict.PASS
@@ -109,14 +104,30 @@ class Search:
                 self.depths[depth] = (explored, len(children), passed)
             parents = children
 
-    def _run(self, schedule: Schedule, *, goes_on: bool) -> Trial:
-        if not goes_on or self._depth == 1:
-            return self._explorer.run(schedule)
-        deep = schedule.depth > 1
-        trial = self._explorer.run(schedule, known=self._seen if deep else frozenset())
-        if trial.durable:
-            self._seen.add(trial.durable)
-        return trial
+    def _run(
+        self, schedules: Iterable[Schedule], run: set[Schedule], depth: int
+    ) -> Iterator[Trial]:
+        """Run what has not been run, as far as the budget goes."""
+
+        def orders() -> Iterator[Order]:
+            for schedule in schedules:
+                if schedule in run:
+                    continue
+                run.add(schedule)
+                if self._granted():
+                    yield Order(schedule, self._known(schedule, depth))
+
+        for trial in self._runner.run(orders()):
+            # Where several are run at once, one may not have known of the other.
+            seen = depth > 1 and trial.durable in self._seen
+            if trial.durable:
+                self._seen.add(trial.durable)
+            yield replace(trial, seen=True) if seen else trial
+
+    def _known(self, schedule: Schedule, depth: int) -> frozenset[str] | None:
+        if self._depth == 1 or not schedule.only_ends:
+            return None
+        return frozenset(self._seen) if depth > 1 else frozenset()
 
     def _granted(self) -> bool:
         granted = self._budget.granted()
@@ -129,16 +140,22 @@ def _continuations(parents: list[Trial], depth: int) -> Iterator[Schedule]:
     expanded: set[str] = set()
     for trial in parents:
         schedule = trial.schedule
-        if trial.verdict is Verdict.NOT_FIRED or schedule.depth != depth - 1:
+        if (
+            trial.verdict is Verdict.NOT_FIRED
+            or not schedule.only_ends
+            or schedule.depth != depth - 1
+            or trial.durable in expanded
+        ):
             continue
-        if not schedule.only_ends:
-            kind = schedule.faults[-1].kind
-            if kind != "twin" or depth > 2:
-                continue
-        elif trial.durable in expanded:
-            continue
-        else:
-            kind = schedule.faults[-1].kind
-            expanded.add(trial.durable)
+        expanded.add(trial.durable)
         for point in trial.recovery:
-            yield schedule.then(point, kind)
+            yield schedule.then(point, schedule.faults[-1].kind)
+
+
+def _twins(parents: list[Trial]) -> Iterator[Schedule]:
+    """Let the twin of each life stand still in its turn, wherever it can."""
+    for trial in parents:
+        schedule = trial.schedule
+        if schedule.depth == 1 and schedule.faults[-1].kind == "twin":
+            for point in trial.recovery:
+                yield schedule.then(point, "twin")
