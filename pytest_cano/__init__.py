@@ -14,16 +14,20 @@ if TYPE_CHECKING:
     from .ledger import EffectLedger
     from .log_check import LogProblem, check_log
     from .notation import SelectorError
+    from .probes import DirectoryProbe, SQLAlchemyProbe, SQLiteProbe
     from .schedule import CrashPoint, Fault, Schedule
     from .view import WorldView
     from .world import SimulatedCrash
 
 __all__ = [
     "CrashPoint",
+    "DirectoryProbe",
     "EffectLedger",
     "Fault",
     "LogProblem",
     "Report",
+    "SQLAlchemyProbe",
+    "SQLiteProbe",
     "Schedule",
     "SelectorError",
     "SimulatedCrash",
@@ -35,10 +39,13 @@ __all__ = [
 
 _HOMES = {
     "CrashPoint": "schedule",
+    "DirectoryProbe": "probes",
     "EffectLedger": "ledger",
     "Fault": "schedule",
     "LogProblem": "log_check",
     "Report": "checking",
+    "SQLAlchemyProbe": "probes",
+    "SQLiteProbe": "probes",
     "Schedule": "schedule",
     "SelectorError": "notation",
     "SimulatedCrash": "world",

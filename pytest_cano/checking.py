@@ -180,6 +180,7 @@ class FunctionProgram:
                 result = self._function(view)
                 if inspect.isawaitable(result):
                     result = _run(life, result)
+                life.probes.read(life)
             if result is not None and not life.crashed:
                 life.observe("returned", result)
         except KeyboardInterrupt:

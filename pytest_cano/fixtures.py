@@ -49,6 +49,17 @@ class Handle:
         """Record something that must be the same as in the undisturbed run."""
         self._view.observe(name, value)
 
+    def probe(self, name: str, looked_at: object) -> None:
+        """Look at something when the test's body is over; it must be as undisturbed.
+
+        Args:
+            name: how reports call it.
+            looked_at: a ``Path`` (of a directory, a file or a SQLite database), a
+                SQLAlchemy engine, a mapping, list or set, a function without
+                arguments, or a probe of `pytest_cano.probes`.
+        """
+        self._view.probe(name, looked_at)
+
     def normalise(self, function: Callable[[object], object]) -> None:
         """Pass every argument and observation through a function before comparing.
 

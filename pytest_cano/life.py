@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, final
 from .description import Describer
 from .faults import FAULTS
 from .frames import FRAME, TaskFrame
+from .probing import Probes
 from .schedule import CrashPoint, Fault
 from .script import Script
 
@@ -72,6 +73,7 @@ class Life:
         observations: what the program's body observed, as texts, by name.
         task_observations: what tasks observed, by visit (as text) and name.
         describer: writes values as texts, as the program normalises them.
+        probes: what is looked at when it has ended of itself.
         frames: what each visit did, by run, state, visit, and whether it was undone.
         paths: the way of each run, by ordinal.
         counts: how often each thing happened that a loop repeats.
@@ -99,6 +101,7 @@ class Life:
         self.observations: dict[str, list[str]] = {}
         self.task_observations: dict[tuple[str, str], list[str]] = {}
         self.describer = Describer()
+        self.probes = Probes()
         self.frames: dict[tuple[int, str, int, bool], TaskFrame] = {}
         self.paths: dict[int, list[str]] = {}
         self.storeless_runs = 0

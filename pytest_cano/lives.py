@@ -221,6 +221,7 @@ def _until_death(function: Callable[..., Any], life: Life) -> Callable[..., Any]
             try:
                 with life.here():
                     result = await until_crash(life, function(*args, **kwargs))
+                    life.probes.read(life)
             except _ENDS_THE_SESSION:
                 raise
             except asyncio.CancelledError:
@@ -243,6 +244,7 @@ def _until_death(function: Callable[..., Any], life: Life) -> Callable[..., Any]
         try:
             with life.here():
                 result = function(*args, **kwargs)
+                life.probes.read(life)
         except _ENDS_THE_SESSION:
             raise
         except BaseException:

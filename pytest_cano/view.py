@@ -56,6 +56,21 @@ class WorldView:
         """
         self._life.observe(name, value)
 
+    def probe(self, name: str, looked_at: object) -> None:
+        """Look at something when the life has ended; it must be as undisturbed.
+
+        Args:
+            name: how reports call it.
+            looked_at: a ``Path`` (of a directory, a file or a SQLite database), a
+                SQLAlchemy engine, a mapping, list or set, a function without
+                arguments, or a probe of `pytest_cano.probes`.
+
+        Raises:
+            TypeError: it is none of these.
+            ValueError: there is a probe of that name.
+        """
+        self._life.probes.add(name, looked_at)
+
     def normalise(self, function: Callable[[object], object]) -> None:
         """Pass every argument and observation through a function before comparing.
 

@@ -7,12 +7,9 @@ programs go on; only their write-ahead log grows a little longer.
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar, final
 
@@ -21,6 +18,7 @@ from . import _sqlite_opened
 from ._sqlite_file import check_path, explain, refuse_foreign
 from ._sqlite_log import Log
 from .row import CheckpointRow, Outcome
+from .sqlite_readonly import DatabaseChangedError, ReadOnlyDatabase
 
 T = TypeVar("T")
 
@@ -44,7 +42,6 @@ class SQLiteCheckpointReader:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = os.path.abspath(os.fspath(path))
         self._open = ExitStack()
-        self._read_as_it_was: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
         check_path(self._path)
@@ -57,10 +54,13 @@ class SQLiteCheckpointReader:
         place = _sqlite_opened.enter(self._path, lambda: refuse_foreign(self._path))
         self._open.callback(_sqlite_opened.leave, place)
         try:
-            self._log = Log(self._connected())
-        except BaseException:
+            self._database = self._open.enter_context(ReadOnlyDatabase(self._path))
+        except BaseException as error:
             self._open.close()
+            if isinstance(error, sqlite3.Error):
+                raise explain(error, self._path, "opening it") from error
             raise
+        self._log = Log(self._database.connection)
         return self
 
     def __exit__(
@@ -84,60 +84,15 @@ class SQLiteCheckpointReader:
         return self._call(f"run {workflow_id!r}", self._log.outcome, workflow_id)
 
     def _call(self, subject: str, call: Callable[..., T], *args: str) -> T:
+        problem: Exception | None = None
         try:
             result = call(*args)
         except (sqlite3.Error, CheckpointStoreError) as error:
-            self._read_as_it_was()
-            raise explain(error, self._path, subject) from error
-        self._read_as_it_was()
-        return result
-
-    def _connected(self) -> sqlite3.Connection:
-        path, index = self._path, self._path + "-shm"
-        if os.path.exists(index):
-            # Whoever has the file open keeps its index; SQLite reads both beside it.
-            return self._connect(path, "mode=ro&readonly_shm=1")
-        if _size(path + "-wal"):
-            # Nobody has it open. SQLite would make an index beside it, so not here.
-            place = self._open.enter_context(
-                tempfile.TemporaryDirectory(prefix="cano-read-")
-            )
-            copied = os.path.join(place, os.path.basename(path))
-            shutil.copyfile(path, copied)
-            shutil.copyfile(path + "-wal", copied + "-wal")
-            return self._connect(copied, "mode=rw")
-        # All is in the file, and nobody has it open: SQLite need not even lock it.
-        before = _state(path)
-
-        def in_place() -> None:
-            if _state(path) != before or os.path.exists(index):
-                raise CheckpointStoreError(
-                    f"{path}: another program has opened the file while it was read; "
-                    "read it once more"
-                )
-
-        self._read_as_it_was = in_place
-        return self._connect(path, "mode=ro&immutable=1")
-
-    def _connect(self, path: str, how: str) -> sqlite3.Connection:
+            problem = error
         try:
-            connection = sqlite3.connect(
-                f"{Path(path).as_uri()}?{how}", uri=True, isolation_level=None
-            )
-            self._open.callback(connection.close)
-            connection.execute("BEGIN")
-        except sqlite3.Error as error:
-            raise explain(error, self._path, "opening it") from error
-        return connection
-
-
-def _size(path: str) -> int:
-    try:
-        return os.path.getsize(path)
-    except FileNotFoundError:
-        return 0
-
-
-def _state(path: str) -> tuple[int, int, int]:
-    status = os.stat(path)
-    return (status.st_ino, status.st_size, status.st_mtime_ns)
+            self._database.require_in_place()
+        except DatabaseChangedError as changed:
+            raise CheckpointStoreError(f"{self._path}: {changed}") from problem
+        if problem is not None:
+            raise explain(problem, self._path, subject) from problem
+        return result

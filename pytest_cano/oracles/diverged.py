@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import final
 
 from ..story import Finding, Story, Verdict
+from .readings import differences
 
 
 @final
@@ -62,7 +63,12 @@ def _observations(baseline: Story, story: Story) -> Iterator[str]:
     for name in names:
         usual = baseline.observations.get(name)
         seen = story.observations.get(name)
-        if usual != seen:
+        if usual == seen:
+            continue
+        told = differences(name, usual, seen, usual="in the undisturbed run")
+        if told is not None:
+            yield from told
+        else:
             yield (
                 f"{name} was observed as {_values(seen)}, {_values(usual)} in the "
                 "undisturbed run"

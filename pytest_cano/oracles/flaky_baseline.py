@@ -9,6 +9,7 @@ from cano_core.checkpoints.row import CheckpointRow, RowKind
 
 from ..effects import count_effects
 from ..story import Finding, Story, Verdict
+from .readings import differences
 from .wording import times
 
 K = TypeVar("K")
@@ -43,11 +44,7 @@ def _compared(first: Story, second: Story) -> Iterator[str]:
             f"{second.judged.ended}{reason}"
         )
     yield from _counts(first, second)
-    yield from _values(
-        "{} was observed as {} first, then as {}",
-        first.observations,
-        second.observations,
-    )
+    yield from _observations(first, second)
     yield from _values(
         "run {} ended at {} first, then at {}",
         {number: run.exit for number, run in first.runs.items()},
@@ -60,6 +57,18 @@ def _compared(first: Story, second: Story) -> Iterator[str]:
         if point not in first.points:
             yield f"crash point {point} was met in the second undisturbed run only"
     yield from _values("run {} wrote {} first, then {}", _rows(first), _rows(second))
+
+
+def _observations(first: Story, second: Story) -> Iterator[str]:
+    before, after = dict(first.observations), dict(second.observations)
+    for name in first.observations:
+        told = differences(
+            name, before.get(name), after.get(name), usual="in the first run"
+        )
+        if told is not None:
+            yield from told
+            del before[name], after[name]
+    yield from _values("{} was observed as {} first, then as {}", before, after)
 
 
 def _counts(first: Story, second: Story) -> Iterator[str]:
