@@ -64,9 +64,9 @@ class Edges:
         try:
             attempt = self._call(context, *values)
             if life.driven:
-                from .driving import driven
+                from .detail import in_detail
 
-                attempt = driven(attempt)
+                attempt = in_detail(frame, attempt)
             if life.disturbed:
                 attempt = until_crash(life, attempt)
             result = await attempt

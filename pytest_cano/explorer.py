@@ -184,4 +184,5 @@ class Explorer:
         world.book.expected = self._expected
         world.usual = self._usual
         world.tells_states = tells_states
+        world.detail = self.scope.detail
         return world

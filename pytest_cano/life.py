@@ -155,7 +155,9 @@ class Life:
     @property
     def driven(self) -> bool:
         """Whether something is to happen for which its tasks have to be driven."""
-        return not self.script.kinds.isdisjoint(("freeze", "hang", "cancel"))
+        return self.world.detail != "effects" or not self.script.kinds.isdisjoint(
+            ("freeze", "hang", "cancel")
+        )
 
     @property
     def store_fails(self) -> bool:

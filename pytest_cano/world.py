@@ -42,6 +42,7 @@ class World:
         ignored: effect names (fnmatch patterns) that are no crash points and are not
             judged.
         usual: how often things happen in the undisturbed run, once that is known.
+        detail: how fine the crash points inside of tasks are.
         schedule: what is being tried in it, as text; empty for nothing.
         tells_states: whether a crash is to say what durable state it left.
     """
@@ -61,6 +62,7 @@ class World:
         self.usual: Mapping[str, int] | None = None
         self.tells_states = False
         self.schedule = ""
+        self.detail = "effects"
         self.effects: list[Effect] = []
         self.book = RunBook(disk)
         self.lives: list[Life] = []

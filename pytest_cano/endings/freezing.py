@@ -25,8 +25,7 @@ class Freeze:
 
     def carry_out(self, life: Life, fault: Fault, *, waits: bool) -> Wait | None:
         """Let the code never go on."""
-        from ..driving import freeze_here, is_driven
+        from ..driving import freeze_here
 
-        if is_driven():
-            freeze_here()
+        freeze_here(life.crash())
         raise life.crash()
