@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Self
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any, Self, TypeVar
 
 from cano_core.checkpoints.row import CheckpointRow, Outcome
 from cano_core.checkpoints.store import (
@@ -11,10 +15,14 @@ from cano_core.checkpoints.store import (
     RemembersOutcomes,
     remembers_outcomes,
 )
-from cano_core.errors import RunConflictError
+from cano_core.errors import ConfigurationError, RunConflictError
+from cano_core.wording import described
 
 from .kept_log import Doubt, KeptLog
 from .life import Life
+from .operations import Ended, Operation
+
+T = TypeVar("T")
 
 CLOSING = frozenset({"close", "aclose"})
 """What may be asked of a store after death: a killed process closes its files too."""
@@ -28,32 +36,32 @@ class BoundStore:
     Whatever is written, cleared or read back is kept account of.
     """
 
-    def __init__(self, inner: CheckpointStore, life: Life) -> None:
+    def __init__(self, inner: CheckpointStore, life: Life, session: int = 0) -> None:
         self._inner = inner
         self._life = life
+        self._session = session
         self._book = life.world.book
         self._place = self._book.place(inner)
+        self._may_lose = may_lose(inner)
 
     async def append(self, workflow_id: str, *rows: CheckpointRow) -> None:
         """Add rows to the end of a log, all or none."""
         self._life.require_alive(f"append to run {workflow_id!r} of {_listed(rows)}")
         log = self._log(workflow_id)
-        try:
-            await self._inner.append(workflow_id, *rows)
-        except RunConflictError:
-            raise
-        except BaseException:
-            log.doubted(Doubt(rows))
-            raise
+        appending = partial(self._inner.append, workflow_id, *rows)
+        await self._wrote(log, "append", appending, Doubt(rows))
         log.appended(rows)
         self._life.go_on()
 
     async def load_run(self, workflow_id: str) -> Sequence[CheckpointRow]:
         """Return every row of a log, ascending; nothing for an unknown id."""
         self._life.require_alive(f"load_run of run {workflow_id!r}")
-        rows = await self._inner.load_run(workflow_id)
+        log = self._log(workflow_id)
+        rows = await self._read(
+            log, "load_run", partial(self._inner.load_run, workflow_id)
+        )
         self._life.go_on()
-        self._log(workflow_id).loaded(self._life.number, rows)
+        log.loaded(self._life.number, rows)
         return rows
 
     async def clear(self, workflow_id: str) -> None:
@@ -64,15 +72,78 @@ class BoundStore:
     async def _clear(self, workflow_id: str, *, at_exit: bool) -> None:
         self._life.require_alive(f"clear of run {workflow_id!r}")
         log = self._log(workflow_id)
-        try:
-            await self._inner.clear(workflow_id)
-        except BaseException:
-            log.doubted(Doubt(clears=True))
-            raise
+        clearing = partial(self._inner.clear, workflow_id)
+        await self._wrote(log, "clear", clearing, Doubt(clears=True), ends=at_exit)
         log.cleared(at_exit=at_exit)
 
     def _log(self, workflow_id: str) -> KeptLog:
-        return self._book.log(workflow_id, self._place)
+        log = self._book.log(workflow_id, self._place)
+        log.may_lose = self._may_lose
+        return log
+
+    async def _wrote(
+        self,
+        log: KeptLog,
+        name: str,
+        writing: Callable[[], Awaitable[None]],
+        doubt: Doubt,
+        *,
+        ends: bool = False,
+    ) -> None:
+        """Let the store write, and take note of what becomes of it.
+
+        Args:
+            log: what the store must hold.
+            name: of the store's method.
+            writing: calls it.
+            doubt: what it may have done if it fails.
+            ends: whether that is the end of the run.
+        """
+        note = partial(self._operation, log, name, rows=doubt.rows, ends=ends)
+        try:
+            await writing()
+        except RunConflictError as error:
+            log.noted(note(ended="conflict", error=error))
+            raise
+        except BaseException as error:
+            noted = log.noted(note(ended=_failed(error), error=error))
+            log.doubted(replace(doubt, operation=noted))
+            raise
+        log.noted(note(ended="done", durable=True))
+
+    async def _read(
+        self, log: KeptLog, name: str, reading: Callable[[], Awaitable[T]]
+    ) -> T:
+        """Let the store read, and take note if it fails to."""
+        try:
+            return await reading()
+        except BaseException as error:
+            log.noted(self._operation(log, name, ended=_failed(error), error=error))
+            raise
+
+    def _operation(
+        self,
+        log: KeptLog,
+        name: str,
+        *,
+        ended: Ended,
+        rows: tuple[CheckpointRow, ...] = (),
+        ends: bool = False,
+        durable: bool = False,
+        error: BaseException | None = None,
+    ) -> Operation:
+        return Operation(
+            name,
+            self._life.number,
+            self._session,
+            self._life.world.tick(),
+            ended,
+            rows,
+            log.number,
+            ends=ends,
+            durable=durable,
+            error="" if error is None else described(error),
+        )
 
     async def _load_tail(self, workflow_id: str) -> Sequence[CheckpointRow]:
         self._life.require_alive(f"load_tail of run {workflow_id!r}")
@@ -81,16 +152,29 @@ class BoundStore:
         if not log.begun:
             # Of what was there before, the account has to know every row.
             await self.load_run(workflow_id)
-        rows: Sequence[CheckpointRow] = await inner.load_tail(workflow_id)
+        rows: Sequence[CheckpointRow] = await self._read(
+            log, "load_tail", partial(inner.load_tail, workflow_id)
+        )
         self._life.go_on()
         log.loaded_tail(self._life.number, rows)
         return rows
+
+    async def _prune(self, older_than: datetime) -> int:
+        self._life.require_alive("prune")
+        inner: Any = self._inner
+        try:
+            forgotten: int = await inner.prune(older_than)
+        finally:
+            self._book.pruned(self._place)
+        return forgotten
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._inner, name)
         if name == "load_tail":
             # A capability that is found by attribute: there if the store has it.
             return self._load_tail
+        if name == "prune":
+            return self._prune
         if not callable(value) or name in CLOSING:
             return value
         return self._guarded(name, value)
@@ -135,23 +219,38 @@ class RememberingBoundStore(BoundStore):
         """Append the last rows and replace the log by its outcome, in one step."""
         self._life.require_alive(f"finish of run {workflow_id!r} at {outcome.state}")
         log = self._log(workflow_id)
-        try:
-            await self._inner.finish(workflow_id, rows, outcome)
-        except RunConflictError:
-            raise
-        except BaseException:
-            log.doubted(Doubt(tuple(rows), outcome))
-            raise
+        finishing = partial(self._inner.finish, workflow_id, rows, outcome)
+        doubt = Doubt(tuple(rows), outcome)
+        await self._wrote(log, "finish", finishing, doubt, ends=True)
         log.finished(rows, outcome)
         self._life.go_on()
 
     async def outcome(self, workflow_id: str) -> Outcome | None:
         """Return the outcome, or None for a run that has none (yet)."""
         self._life.require_alive(f"outcome of run {workflow_id!r}")
-        outcome = await self._inner.outcome(workflow_id)
+        log = self._log(workflow_id)
+        asking = partial(self._inner.outcome, workflow_id)
+        outcome = await self._read(log, "outcome", asking)
         self._life.go_on()
-        self._log(workflow_id).told(outcome)
+        log.told(self._life.number, outcome)
         return outcome
+
+
+def may_lose(store: object) -> int:
+    """Return how many of the newest rows of a log a store may lose in a crash.
+
+    A store says so by an attribute of that name; one that has none may lose nothing.
+
+    Raises:
+        ConfigurationError: what it says is no number of rows.
+    """
+    rows = getattr(store, "may_lose", 0)
+    if isinstance(rows, int) and not isinstance(rows, bool) and rows >= 0:
+        return rows
+    raise ConfigurationError(
+        f"{type(store).__name__}.may_lose is {rows!r}; it has to be the number of rows "
+        "at the end of a log that a crash may take from it, and 0 if none is ever lost"
+    )
 
 
 def bound_store(store: CheckpointStore, life: Life) -> CheckpointStore:
@@ -169,6 +268,10 @@ def unbound(store: CheckpointStore, life: Life) -> CheckpointStore:
     if isinstance(store, BoundStore) and store._life is life:
         return store._inner
     return store
+
+
+def _failed(error: BaseException) -> Ended:
+    return "cancelled" if isinstance(error, asyncio.CancelledError) else "failed"
 
 
 def _listed(rows: Sequence[CheckpointRow]) -> str:

@@ -40,6 +40,12 @@ def life_story(life: Life, result: LifeResult) -> LifeStory:
         points=life.points,
         durable=life.durable,
         gave_up=life.gave_up,
+        observations={
+            name: tuple(values)
+            for name, values in life.observations.items()
+            if not life.world.ignores_observation(name)
+        },
+        until=life.world.now,
     )
 
 
@@ -101,11 +107,17 @@ def _observed(world: World) -> Mapping[str, Sequence[str]]:
     observed: dict[str, Sequence[str]] = {}
     for life in judged:
         for (visit, name), values in life.task_observations.items():
+            if world.ignores_observation(name):
+                continue
             where = f"{name} in {visit}"
             if visit in advanced:
                 values = sorted({*observed.get(where, ()), *values})
             observed[where] = values
-    return observed | judged[-1].observations
+    return observed | {
+        name: values
+        for name, values in judged[-1].observations.items()
+        if not world.ignores_observation(name)
+    }
 
 
 def _run_story(record: RunRecord, extra: int) -> RunStory:
@@ -124,12 +136,14 @@ def _run_story(record: RunRecord, extra: int) -> RunStory:
         remembers=record.remembers,
         current=tuple(record.current),
         undoing=tuple(record.undoing),
+        operations=tuple(log.operations),
+        half_undone=tuple(log.half_undone),
     )
 
 
 def _task_runs(life: Life) -> Iterator[TaskRun]:
     for frame in life.frames.values():
-        for ended in frame.runs:
+        for ended, start in zip(frame.runs, frame.starts, strict=True):
             unfinished = ended == "crashed" and not life.crashed
             yield TaskRun(
                 frame.run,
@@ -139,6 +153,7 @@ def _task_runs(life: Life) -> Iterator[TaskRun]:
                 "interrupted" if unfinished else ended,
                 frame.undoing,
                 frame.error if ended == "interrupted" else "",
+                *start,
             )
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, final
 from cano_core.extension import TaskCall
 from cano_core.wording import described
 
-from .frames import FRAME, TaskFrame, code_of
+from .frames import FRAME, SESSION, TaskFrame, code_of
 from .life import Life
 from .lifetime import until_crash
 from .runbook import RunRecord
+from .strands import own_strand
 
 if TYPE_CHECKING:
     from cano_core.context import RunContext
@@ -42,6 +43,10 @@ class Edges:
     def _record(self) -> RunRecord:
         return self._session.record
 
+    def _begin(self, frame: TaskFrame) -> None:
+        """Begin a run of the task, with its first attempt."""
+        frame.begin(self._session.number, self._record.log.number)
+
     async def _begins(self, frame: TaskFrame, moment: str) -> None:
         """Meet the moment right before the first attempt."""
         task = asyncio.current_task()
@@ -51,7 +56,8 @@ class Edges:
             await self._life.arrived(frame.point(moment))
         except Exception:
             # It failed before it did anything, and may be tried again.
-            frame.runs.append("interrupted")
+            self._begin(frame)
+            frame.runs[-1] = "interrupted"
             raise
 
     async def _run(
@@ -60,7 +66,7 @@ class Edges:
         """Make the attempt within its frame."""
         life = self._life
         frame.code = self._code
-        token = FRAME.set(frame)
+        token, session = FRAME.set(frame), SESSION.set(self._session.number)
         try:
             attempt = self._call(context, *values)
             if life.driven:
@@ -69,7 +75,8 @@ class Edges:
                 attempt = in_detail(frame, attempt)
             if life.disturbed:
                 attempt = until_crash(life, attempt)
-            result = await attempt
+            with own_strand():
+                result = await attempt
         except BaseException as error:
             frame.error = described(error) if isinstance(error, Exception) else ""
             frame.runs[-1] = "crashed" if life.crashed else "interrupted"
@@ -78,6 +85,7 @@ class Edges:
             # An abandoned coroutine may be closed in another context.
             with contextlib.suppress(ValueError):
                 FRAME.reset(token)
+                SESSION.reset(session)
         if life.over:
             at = life.crashed_at
             if at is not None and frame.holds(at):
@@ -114,7 +122,7 @@ class TaskEdges(Edges):
             life.counted(f"{self._state} was entered")
             if has_row:
                 await self._begins(frame, "start")
-            frame.runs.append("crashed")
+            self._begin(frame)
         result = await self._run(frame, context, *values, what=what)
         await life.arrived(frame.point("end"))
         return result
@@ -140,7 +148,7 @@ class UndoEdges(Edges):
         frame = life.frame(record.run, self._state, context.visit, undoing=True)
         if context.attempt == 1:
             await self._begins(frame, "undo")
-            frame.runs.append("crashed")
+            self._begin(frame)
         result = await self._run(frame, context, *values, what=what)
         await life.arrived(frame.point("undone"))
         return result

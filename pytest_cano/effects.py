@@ -21,6 +21,10 @@ class Effect:
         life: number of the life that made it.
         point: the crash point right after it; None outside every state's task.
         location: where in the program: ``shop/checkout.py:31 in process``.
+        at: its place in the order of all that happens in a world.
+        session: which start or resumption of its run it belongs to; 0 for none.
+        strand: which strand of its visit it happened in; see `pytest_cano.strands`.
+        undoing: whether it belongs to the compensation of the visit.
     """
 
     name: str
@@ -29,6 +33,10 @@ class Effect:
     life: int
     point: CrashPoint | None
     location: str
+    at: int = 0
+    session: int = 0
+    strand: int = 0
+    undoing: bool = False
 
 
 def count_effects(effects: Iterable[Effect]) -> dict[str, int]:

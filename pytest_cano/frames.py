@@ -9,7 +9,7 @@ from collections import Counter
 from contextvars import ContextVar
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
 
 import cano_core
 
@@ -28,6 +28,23 @@ MOST_WRAPPERS = 20
 FRAME: ContextVar[TaskFrame | None] = ContextVar("cano_task_frame", default=None)
 """The visit whose task is running; asyncio tasks and `to_thread` inherit it."""
 
+SESSION: ContextVar[int] = ContextVar("cano_session", default=0)
+"""Which start or resumption of its run that is; 0 for a run without a store."""
+
+
+class Start(NamedTuple):
+    """How a run of a task began.
+
+    Attributes:
+        at: its place in the order of all that happens in a world.
+        session: the start or resumption of the run that it belongs to.
+        log: which log of the run it belongs to: each fresh start has one.
+    """
+
+    at: int
+    session: int
+    log: int
+
 
 @final
 class TaskFrame:
@@ -42,13 +59,16 @@ class TaskFrame:
         counts: calls and rows so far by moment, over all attempts; the compensation
             counts on.
         runs: how each run of the task ended; ``crashed`` until that is known.
+        starts: how each of them began.
+        strands: how many strands it has had, beside its own.
+        items: how many results of items, which workers share, were recorded.
         error: what it raised last; empty if nothing, or if it was stopped.
         code: the task's own code, if it can be told.
     """
 
     __slots__ = (
-        *("code", "counts", "error", "life"),
-        *("run", "runs", "state", "undoing", "visit"),
+        *("code", "counts", "error", "items", "life", "run", "runs"),
+        *("starts", "state", "strands", "undoing", "visit"),
     )
 
     def __init__(
@@ -61,6 +81,9 @@ class TaskFrame:
         self.undoing = undone is not None
         self.counts: Counter[str] = Counter() if undone is None else undone.counts
         self.runs: list[Literal["returned", "interrupted", "crashed"]] = []
+        self.starts: list[Start] = []
+        self.strands = 0
+        self.items = 0
         self.error = ""
         self.code: CodeType | None = None
 
@@ -93,6 +116,11 @@ class TaskFrame:
         """Say whether a crash point is one of this visit."""
         where = (point.run, point.state, point.visit)
         return where == (self.run, self.state, self.visit)
+
+    def begin(self, session: int, log: int) -> None:
+        """Begin one more run of the task, which has crashed until more is known."""
+        self.starts.append(Start(self.life.world.tick(), session, log))
+        self.runs.append("crashed")
 
     def next(self, moment: str) -> CrashPoint:
         """Count one more ``effect``, ``memo`` and so on; return the point after it."""

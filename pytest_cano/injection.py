@@ -83,13 +83,18 @@ _EXTENSION = LifeExtension()
 
 @final
 class RunSession:
-    """One start or resumption of a run, in one life."""
+    """One start or resumption of a run, in one life.
+
+    Attributes:
+        number: its number among all of that run; 0 for a run without a store.
+    """
 
     def __init__(self, life: Life, workflow: Workflow, workflow_id: str | None) -> None:
         self.life = life
         self._workflow = workflow
         self._workflow_id = workflow_id
         self._record: RunRecord | None = None
+        self.number = 0
 
     @property
     def record(self) -> RunRecord:
@@ -109,7 +114,8 @@ class RunSession:
         self._record = self.life.world.book.stored(
             self._workflow_id, self._workflow, store, self.life.number
         )
-        return session_store(store, self.life, self._record)
+        self._record.sessions = self.number = self._record.sessions + 1
+        return session_store(store, self.life, self._record, self.number)
 
     def wrap_task(self, state: str, task: object, call: TaskCall) -> TaskCall:
         """Return one attempt of the task with its edges."""

@@ -6,12 +6,13 @@ It is compared with whatever the store gives back; the oracles judge the differe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, final
 
 from cano_core.checkpoints.row import CheckpointRow, Outcome, OutcomeStatus
 
-from .log_reader import LogReader, Visit, without_superfluous
+from .log_reader import LogReader, Visit, is_older, without_superfluous
+from .operations import Operation
 from .story import Load
 
 ROLLED_BACK: Final = " (rolled back)"
@@ -27,11 +28,13 @@ class Doubt:
         rows: rows that may have become durable.
         outcome: the outcome that may have replaced the log with them.
         clears: whether the run may have been forgotten.
+        operation: position of the operation among those of the log, if it is there.
     """
 
     rows: tuple[CheckpointRow, ...] = ()
     outcome: Outcome | None = None
     clears: bool = False
+    operation: int | None = None
 
 
 @final
@@ -51,6 +54,9 @@ class KeptLog:
             ``begun``, ``finished`` or empty.
         forgotten: whether the program itself made the store forget the outcome.
         loads: logs that were read back otherwise than written.
+        operations: what was to be written, and what failed.
+        half_undone: what was not undone when the run was let go of as rolled back.
+        may_lose: how many of the newest rows its store may lose in a crash.
     """
 
     def __init__(self) -> None:
@@ -63,8 +69,17 @@ class KeptLog:
         self.found: Literal["", "begun", "finished"] = ""
         self.forgotten = False
         self.loads: list[Load] = []
+        self.operations: list[Operation] = []
+        self.half_undone: list[str] = []
+        self.may_lose = 0
         self._reader = LogReader()
         self._doubts: list[Doubt] = []
+        self._newest = 0
+
+    @property
+    def number(self) -> int:
+        """The number of the present log, from 1; 0 before one was begun here."""
+        return len(self.logs)
 
     @property
     def visit(self) -> Visit | None:
@@ -107,6 +122,13 @@ class KeptLog:
         """Every row that was ever appended under our eyes."""
         return [row for log in self.logs for row in log]
 
+    def noted(self, operation: Operation) -> int:
+        """Take note of an operation; return its position among all of them."""
+        self.operations.append(operation)
+        if operation.durable and operation.rows:
+            self._newest = operation.life
+        return len(self.operations) - 1
+
     def appended(self, rows: Sequence[CheckpointRow]) -> None:
         """Rows have become durable."""
         if not rows:
@@ -121,7 +143,7 @@ class KeptLog:
         """The run has ended, and the outcome has replaced its log."""
         self.appended(rows)
         if self.rows:
-            self.wrong_ends += self._reader.at_end(outcome)
+            self._let_go(outcome)
         self.outcome = outcome
         self.exit = ending(outcome)
         self.forgotten = False
@@ -130,7 +152,7 @@ class KeptLog:
     def cleared(self, *, at_exit: bool) -> None:
         """The store has forgotten the run: because it had ended, or as asked."""
         if at_exit and self.visit is not None:
-            self.wrong_ends += self._reader.at_end(None)
+            self._let_go(None)
             state = self.visit[0]
             self.exit = _rolled_back(state) if self.rolling_back else state
         elif self.outcome is not None:
@@ -157,20 +179,53 @@ class KeptLog:
                     return None
             elif doubt.clears:
                 if not given:
+                    self._happened(doubt)
                     self.cleared(at_exit=True)
                     return None
             elif given == expected + doubt.rows:
+                self._happened(doubt)
                 self.appended(doubt.rows)
                 return None
-        # A log that was there before anything here wrote to it is the program's own.
-        load = None
-        if self.begun:
-            load = Load(life, expected, given, finished=self.exit is not None)
-            self.loads.append(load)
-        else:
+        if not self.begun:
+            # What was there before anything was written here is the program's own.
             self.found = "begun"
+            self._begin(list(given))
+            self._read(given)
+            return None
+        return self._misread(life, expected, given)
+
+    def _misread(
+        self,
+        life: int,
+        expected: Sequence[CheckpointRow],
+        given: Sequence[CheckpointRow],
+    ) -> Load:
+        ended = self.exit is not None
+        if not expected and self.logs and is_older(given, self.logs[-1]):
+            # The store has lost that the run had ended.
+            expected, self.exit = self.logs[-1], None
+        load = self._loaded_wrongly(life, expected, given, ended=ended)
         self._begin(list(given))
+        if given and load.lost and self.logs and tuple(self.logs[-1]) == load.expected:
+            # The same log goes on from there.
+            self.logs[-1] = self.rows
         self._read(given)
+        return load
+
+    def _loaded_wrongly(
+        self,
+        life: int,
+        expected: Sequence[CheckpointRow],
+        given: Sequence[CheckpointRow],
+        *,
+        ended: bool,
+    ) -> Load:
+        # What one process has written it finds again: nothing but a crash loses rows.
+        may_lose = self.may_lose if life > self._newest else 0
+        load = Load(
+            life, tuple(expected), tuple(given), finished=ended, may_lose=may_lose
+        )
+        self.loads.append(load)
         return load
 
     def loaded_tail(self, life: int, found: Sequence[CheckpointRow]) -> Load | None:
@@ -179,17 +234,46 @@ class KeptLog:
         for log in logs:
             if without_superfluous(log, kept=found) == tuple(found):
                 return self.loaded(life, log)
+        for length in range(len(self.rows)):
+            older = self.rows[:length]
+            if without_superfluous(older, kept=found) == tuple(found):
+                return self.loaded(life, older)
         return self.loaded(life, found)
 
-    def told(self, outcome: Outcome | None) -> None:
+    def told(self, life: int, outcome: Outcome | None) -> None:
         """The store has given this outcome."""
+        if outcome is None and self.outcome is not None:
+            self._forgot(life)
+            return
         if outcome is not None and not self.begun and not self._doubts:
             self.found = "finished"
         for doubt in self._doubts:
             if outcome is not None and outcome == doubt.outcome:
+                self._happened(doubt)
                 self.finished(doubt.rows, outcome)
                 self._doubts = []
                 return
+
+    def _forgot(self, life: int) -> None:
+        """The store has forgotten an outcome: as it was asked to, or of its own."""
+        doubts, self._doubts = self._doubts, []
+        if any(doubt.clears for doubt in doubts):
+            self.cleared(at_exit=False)
+            return
+        if self.logs:
+            self._loaded_wrongly(life, self.logs[-1], (), ended=True)
+        self._begin([])
+        self.exit = None
+
+    def _happened(self, doubt: Doubt) -> None:
+        """What had failed has had its effect all the same."""
+        if doubt.operation is not None:
+            operation = self.operations[doubt.operation]
+            self.operations[doubt.operation] = replace(operation, durable=True)
+
+    def _let_go(self, outcome: Outcome | None) -> None:
+        self.wrong_ends += self._reader.at_end(outcome)
+        self.half_undone += self._reader.not_undone()
 
     def _begin(self, rows: list[CheckpointRow]) -> None:
         self.begun = True

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar, cast, final
 
 from .effects import Effect, count_effects
-from .frames import FRAME, location
+from .frames import FRAME, SESSION, location
+from .strands import strand_of
 
 if TYPE_CHECKING:
     from .life import Life
@@ -98,7 +99,18 @@ class EffectLedger:
             point = None if frame is None or ignored else frame.next("effect")
             new = world.is_new(name, key_text)
             world.effects.append(
-                Effect(name, identity, key_text, life.number, point, where)
+                Effect(
+                    name,
+                    identity,
+                    key_text,
+                    life.number,
+                    point,
+                    where,
+                    at=world.tick(),
+                    session=0 if frame is None else SESSION.get(),
+                    strand=0 if frame is None else strand_of(frame),
+                    undoing=frame is not None and frame.undoing,
+                )
             )
         if point is not None:
             life.reached(point)

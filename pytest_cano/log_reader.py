@@ -48,7 +48,8 @@ class LogReader:
         visits: entries of each label.
         over: whether that visit is over, though no other has begun.
         failed: label of the state that failed, once the run is being rolled back.
-        to_undo: visits that were completed and not undone, by entry row.
+        completed: visits that were completed, by entry row, in that order.
+        to_undo: those of them that are not undone.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class LogReader:
         self.visits: Counter[str] = Counter()
         self.over = False
         self.failed: str | None = None
+        self.completed: dict[int, Visit] = {}
         self.to_undo: dict[int, Visit] = {}
         self._transitions = transitions or {}
         self._kinds = kinds or {}
@@ -100,6 +102,13 @@ class LogReader:
             yield from read(self, row)
             self._kind = row.kind
 
+    def undone(self, row: CheckpointRow) -> Visit | None:
+        """Return the visit that a row says is undone, if it says that."""
+        if row.kind != RowKind.COMPENSATED:
+            return None
+        entry = decoded(decode_sequence, row)
+        return None if entry is None else self.completed.get(entry)
+
     def at_end(self, outcome: Outcome | None) -> Iterator[str]:
         """Say what is wrong with letting go of the log now.
 
@@ -111,14 +120,18 @@ class LogReader:
         if self.failed is not None:
             if outcome is not None and not rolled_back:
                 yield f"the run was being rolled back, and ended at {outcome.state}"
-            for label, _ in self.to_undo.values():
-                yield f"the run is said to be rolled back, but {label} was not undone"
         elif rolled_back:
             yield f"{where}, as rolled back, though no rollback had begun"
         elif self._kind != RowKind.STATE_ENTRY or (
             outcome is not None and outcome.state != self.label
         ):
             yield f"{where}, where no run ends"
+
+    def not_undone(self) -> Iterator[str]:
+        """Say what of a rollback is missing if the log is let go of now."""
+        if self.failed is not None:
+            for label, _ in self.to_undo.values():
+                yield f"the run is said to be rolled back, but {label} was not undone"
 
     def _enter(self, row: CheckpointRow) -> Iterator[Breach]:
         if self.failed is not None:
@@ -227,7 +240,8 @@ class LogReader:
         completion = decoded(Completion.decode, row)
         self._announced = None if completion is None else completion.following
         self.over = True
-        self.to_undo[self._entry] = (row.state, max(1, self.visits[row.state]))
+        visit = row.state, max(1, self.visits[row.state])
+        self.to_undo[self._entry] = self.completed[self._entry] = visit
 
     def _roll_back(self, row: CheckpointRow) -> Iterator[Breach]:
         if self.failed is not None:
@@ -299,10 +313,21 @@ def without_superfluous(
     )
 
 
+def is_older(found: Sequence[CheckpointRow], newest: Sequence[CheckpointRow]) -> bool:
+    """Say whether a log is an older state of another: its first rows, and not all."""
+    return len(found) < len(newest) and tuple(newest[: len(found)]) == tuple(found)
+
+
 def is_own_memo(row: CheckpointRow) -> bool:
     """Say whether a MEMO row is the engine's own, and no task's."""
     memo = decoded(Memo.decode, row)
     return memo is not None and (memo.key.startswith(_OWN[0]) or _OWN[1] in memo.key)
+
+
+def is_nested(row: CheckpointRow) -> bool:
+    """Say whether a BRANCH row is that of a part of a part."""
+    branch = decoded(Branch.decode, row)
+    return branch is not None and "/" in branch.part
 
 
 def decoded(decode: Callable[[bytes | None], T], row: CheckpointRow) -> T | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, final
 from cano_core.checkpoints.store import CheckpointStore, remembers_outcomes
 from cano_core.graph import Graph
 
-from .kept_log import KeptLog
+from .kept_log import Doubt, KeptLog
 from .log_reader import Visit
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class RunRecord:
         log: what its store must hold.
         place: where its store is.
         first_life: number of the life that began it.
+        sessions: how often it was started or resumed, in all lives.
         before_extra: how many rows it had written before the extra start.
         current: the (state, visit) whose task each crash left to be run again.
         undoing: the (state, visit) that each crash in a rollback left to be undone.
@@ -50,6 +51,7 @@ class RunRecord:
         self.workflow_id, self.place = key
         self._workflow: Workflow | None = workflow
         self.first_life = life
+        self.sessions = 0
         self.before_extra = 0
         self.remembers = True
         self.log = log
@@ -171,6 +173,12 @@ class RunBook:
             if mine is not record:
                 mine.__dict__.update(record.__dict__)
             mine.log = self.logs.get(run, mine.log)
+
+    def pruned(self, place: Place) -> None:
+        """A store may have forgotten the outcomes of runs, as it was asked to."""
+        for (_, kept_at), log in self.logs.items():
+            if kept_at == place and log.outcome is not None:
+                log.doubted(Doubt(clears=True))
 
     def mark_extra_start(self) -> None:
         """Remember what has been written before a finished program starts again."""

@@ -15,7 +15,7 @@ from .faulty_store import FaultyStore
 from .frames import FRAME, TaskFrame
 from .kept_log import KeptLog
 from .life import Life
-from .log_reader import is_own_memo
+from .log_reader import is_nested, is_own_memo
 from .runbook import RunRecord
 from .schedule import CrashPoint
 
@@ -28,18 +28,20 @@ _ADVANCES: Final = {
 
 
 def session_store(
-    store: CheckpointStore, life: Life, record: RunRecord
+    store: CheckpointStore, life: Life, record: RunRecord, session: int
 ) -> CheckpointStore:
     """Return a store as one run sees it in one life."""
     kind = RememberingSessionStore if remembers_outcomes(store) else SessionStore
-    return kind(store, life, record)
+    return kind(store, life, record, session)
 
 
 class SessionStore(BoundStore):
     """A bound store whose operations are the moments of one run."""
 
-    def __init__(self, inner: CheckpointStore, life: Life, record: RunRecord) -> None:
-        super().__init__(inner, life)
+    def __init__(
+        self, inner: CheckpointStore, life: Life, record: RunRecord, session: int
+    ) -> None:
+        super().__init__(inner, life, session)
         if life.store_fails:
             self._inner = FaultyStore(inner, life, record.run)
         self._record = record
@@ -120,7 +122,14 @@ class SessionStore(BoundStore):
         elif row.kind in _ADVANCES and not is_own_memo(row):
             if row.kind is RowKind.STEP_CURSOR:
                 self._life.counted(f"a cursor of {row.state} was recorded")
-            await self._life.arrived(self._frame(row.state).next(_ADVANCES[row.kind]))
+            frame = self._frame(row.state)
+            if row.kind is RowKind.BRANCH and self._of_an_item(row):
+                frame.items += 1
+            await self._life.arrived(frame.next(_ADVANCES[row.kind]))
+
+    def _of_an_item(self, row: CheckpointRow) -> bool:
+        """Say whether a result is that of an item, not of a branch of a split."""
+        return self._record.graph.kinds.get(row.state) != "split" or is_nested(row)
 
     def _frame(self, state: str) -> TaskFrame:
         """Return the frame that a row belongs to."""
@@ -169,12 +178,13 @@ class RememberingSessionStore(SessionStore, RememberingBoundStore):
 
     async def outcome(self, workflow_id: str) -> Outcome | None:
         """Return the outcome, or None for a run that has none (yet)."""
+        ended = self._record.log.outcome is not None
         outcome = await super().outcome(workflow_id)
         if outcome is not None:
             rolled_back = outcome.status == OutcomeStatus.ROLLED_BACK
             how = "had been rolled back from" if rolled_back else "had finished at"
             self._life.went(self._record.run, f"{how} {outcome.state}")
-        elif self._record.log.outcome is not None:
+        elif ended and not self._record.log.forgotten:
             self._life.note(
                 f"the store had forgotten that run {workflow_id!r} was finished; if "
                 "the program clears finished runs itself, let it use cano_store"

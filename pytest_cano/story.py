@@ -14,6 +14,7 @@ from cano_core.checkpoints.row import CheckpointRow
 from cano_core.graph import Kind
 
 from .effects import Effect
+from .operations import Operation
 from .schedule import CrashPoint, Fault, Schedule
 
 
@@ -32,9 +33,14 @@ class Verdict(StrEnum):
     NOT_FIRED = "NOT_FIRED", "the planned crash was never reached, so nothing is proved"
     TIMEOUT = "TIMEOUT", "a life did not end, and had to be ended"
     STUCK = "STUCK", "no undisturbed restart brings the run to its end"
+    TWO_OWNERS = "TWO_OWNERS", "who had lost a run to another still acted on it"
     DUPLICATED = "DUPLICATED", "an effect happened more often than undisturbed"
     LOST = "LOST", "an effect happened less often than undisturbed"
+    HALF_UNDONE = "HALF_UNDONE", "a run was undone in part, twice or in a wrong order"
+    SWALLOWED = "SWALLOWED", "the store failed, and success was reported all the same"
+    LOST_WORK = "LOST_WORK", "the store lost rows that it had acknowledged"
     DIVERGED = "DIVERGED", "another exit state, other observations or a failed test"
+    REORDERED = "REORDERED", "effects came in another order than undisturbed"
     RERAN = "RERAN", "a visit ran again that the log had already passed"
     BAD_LOG = "BAD_LOG", "the log broke its rules, or was not what had been appended"
     ENDINGS_DISAGREE = (
@@ -42,6 +48,7 @@ class Verdict(StrEnum):
         "a point passes under one ending and fails under another",
     )
     FLAKY_BASELINE = "FLAKY_BASELINE", "two undisturbed runs differ"
+    ACCEPTED = "ACCEPTED", "it fails as it was declared to"
     PASS = "PASS", "the outside world can't tell the difference"
 
 
@@ -83,6 +90,8 @@ class LifeStory:
         points: the crash points that it met, each once, in order.
         durable: digest of what its crash left; empty if nobody asked.
         gave_up: why it was ended as waiting for ever, if it was.
+        observations: what the program's body observed.
+        until: the place of its end in the order of all that happens in a world.
     """
 
     number: int
@@ -98,6 +107,8 @@ class LifeStory:
     points: tuple[CrashPoint, ...] = ()
     durable: str = ""
     gave_up: str = ""
+    observations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    until: int = 0
 
     @property
     def reason(self) -> str:
@@ -122,6 +133,9 @@ class TaskRun:
             the life went on), or the life crashed.
         undoing: whether it was the compensation that ran.
         error: what the visit raised last in this life, if it was interrupted so.
+        at: the place of its start in the order of all that happens in a world.
+        session: which start or resumption of the run it belongs to; 0 for none.
+        log: which log of the run it belongs to, from 1; 0 for one found in place.
     """
 
     run: int
@@ -131,6 +145,9 @@ class TaskRun:
     ended: Literal["returned", "interrupted", "crashed"] = "returned"
     undoing: bool = False
     error: str = ""
+    at: int = 0
+    session: int = 0
+    log: int = 0
 
 
 @final
@@ -143,12 +160,20 @@ class Load:
         expected: the rows that had been appended.
         found: the rows that the store gave.
         finished: whether the run had been finished before.
+        may_lose: how many of the newest rows the store may have lost by then.
     """
 
     life: int
     expected: tuple[CheckpointRow, ...]
     found: tuple[CheckpointRow, ...]
     finished: bool = False
+    may_lose: int = 0
+
+    @property
+    def lost(self) -> tuple[CheckpointRow, ...]:
+        """The newest rows, if what was found is the log without them."""
+        length = len(self.found)
+        return self.expected[length:] if self.expected[:length] == self.found else ()
 
 
 @final
@@ -171,6 +196,8 @@ class RunStory:
         remembers: whether its store remembers outcomes.
         current: the (state, visit) whose task each crash left to be run again.
         undoing: the (state, visit) that each crash in a rollback left to be undone.
+        operations: what its store was asked to write, and what it failed to do.
+        half_undone: what was not undone when the run was let go of as rolled back.
     """
 
     run: int
@@ -186,6 +213,8 @@ class RunStory:
     remembers: bool = True
     current: tuple[tuple[str, int], ...] = ()
     undoing: tuple[tuple[str, int], ...] = ()
+    operations: tuple[Operation, ...] = ()
+    half_undone: tuple[str, ...] = ()
 
     @property
     def stored(self) -> bool:

@@ -41,6 +41,9 @@ class World:
         lock: held while an effect or a crash point is recorded, in any thread.
         ignored: effect names (fnmatch patterns) that are no crash points and are not
             judged.
+        ignored_observations: names of observations (fnmatch patterns) that are not
+            compared.
+        now: how many things have happened so far; see `tick`.
         usual: how often things happen in the undisturbed run, once that is known.
         detail: how fine the crash points inside of tasks are.
         schedule: what is being tried in it, as text; empty for nothing.
@@ -59,6 +62,8 @@ class World:
         self.workflow_id = workflow_id
         self.root = root or Path.cwd()
         self.ignored = ignored
+        self.ignored_observations: tuple[str, ...] = ()
+        self.now = 0
         self.usual: Mapping[str, int] | None = None
         self.tells_states = False
         self.schedule = ""
@@ -89,6 +94,7 @@ class World:
             but: the life that goes on here, of which this process knows more.
         """
         self.effects[:] = other.effects
+        self.now = max(self.now, other.now)
         self._keys |= other._keys
         self.book.adopt(other.book)
         for name, kept in other._kept.items():
@@ -113,6 +119,12 @@ class World:
         self.lives.append(life)
         return life
 
+    def tick(self) -> int:
+        """Return the place of what happens now in the order of all that happens."""
+        with self.lock:
+            self.now += 1
+            return self.now
+
     def is_new(self, name: str, key: str | None) -> bool:
         """Take note of an effect's key; False if it was seen before."""
         if key is None:
@@ -124,6 +136,10 @@ class World:
     def ignores(self, name: str) -> bool:
         """Say whether effects of that name are left out."""
         return any(fnmatchcase(name, pattern) for pattern in self.ignored)
+
+    def ignores_observation(self, name: str) -> bool:
+        """Say whether observations of that name are left out."""
+        return any(fnmatchcase(name, each) for each in self.ignored_observations)
 
     def keep(self, name: str, factory: Callable[[], T]) -> T:
         """Return the object of that name, made once and kept over all lives."""

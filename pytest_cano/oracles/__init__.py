@@ -12,11 +12,16 @@ from .bad_log import BadLog
 from .diverged import Diverged
 from .duplicated import Duplicated
 from .flaky_baseline import FlakyBaseline
+from .half_undone import HalfUndone
 from .lost import Lost
+from .lost_work import LostWork
 from .not_fired import NotFired
+from .reordered import Reordered
 from .reran import Reran
 from .stuck import Stuck
+from .swallowed import Swallowed
 from .timeout import Timeout
+from .two_owners import TwoOwners
 
 __all__ = ["ORACLES", "FlakyBaseline", "Oracle", "judge"]
 
@@ -32,9 +37,14 @@ ORACLES: Final[tuple[Oracle, ...]] = (
     NotFired(),
     Timeout(),
     Stuck(),
+    TwoOwners(),
     Duplicated(),
     Lost(),
+    HalfUndone(),
+    Swallowed(),
+    LostWork(),
     Diverged(),
+    Reordered(),
     Reran(),
     BadLog(),
 )

@@ -9,7 +9,7 @@ from cano_core.checkpoints.row import CheckpointRow
 
 from ..log_reader import LogReader, named
 from ..story import Finding, Load, RunStory, Story, Verdict
-from .wording import AGAIN
+from .wording import AGAIN, about
 
 
 @final
@@ -19,7 +19,7 @@ class BadLog:
     def judge(self, baseline: Story, story: Story) -> Finding | None:
         """Judge a story."""
         problems = [
-            f"{'' if len(story.runs) == 1 else f'run {run.run}: '}{problem}"
+            about(story, run) + problem
             for run in story.runs.values()
             for problem in _problems(run)
         ]
@@ -30,7 +30,8 @@ class BadLog:
 
 def _problems(run: RunStory) -> Iterator[str]:
     for load in run.loads:
-        yield _difference(load)
+        if not load.lost:
+            yield _difference(load)
     for log in run.logs:
         yield from _broken_rules(log, LogReader(run.transitions, run.kinds))
     yield from run.wrong_ends
@@ -44,21 +45,12 @@ def _difference(load: Load) -> str:
             f"life {load.life} found {len(load.found)} rows, though the run had ended "
             "and its log was gone"
         )
-    if not load.found:
-        return (
-            f"life {load.life} found no rows, {len(load.expected)} had been appended: "
-            "what keeps the log did not survive (a store in memory, or a setup or "
-            "teardown that removes it?)"
-        )
     for expected, found in zip(load.expected, load.found, strict=False):
         if expected != found:
             return (
                 f"life {load.life} found row {expected.sequence} changed: {found}, "
                 f"{expected} had been appended"
             )
-    missing = load.expected[len(load.found) :]
-    if missing:
-        return f"life {load.life} did not find {named(missing[0])}, which was appended"
     return (
         f"life {load.life} found {named(load.found[len(load.expected)])}, which "
         "nobody had appended"

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TypeAlias, final
 
-from ..story import Finding, Story, TaskRun, Verdict
-from .wording import AGAIN, times
+from ..log_reader import LogReader
+from ..story import Finding, Load, RunStory, Story, TaskRun, Verdict
+from .wording import AGAIN, called, times
 
 Work: TypeAlias = tuple[int, str, int, bool]
 """A run's ordinal, a state, a visit, and whether it is the compensation of it."""
@@ -18,6 +19,7 @@ class Reran:
     """A visit's task runs once; once more for each crash, and each failure, in it.
 
     So does its compensation, for each crash of the rollback before it was recorded.
+    Once more, too, if the store has lost the rows that told of it.
     More is due to the program where the undisturbed run does it too. Runs without a
     store begin anew in every life, and routers leave no rows that a log could have
     passed: neither are judged.
@@ -45,6 +47,12 @@ def _too_often(baseline: Story, story: Story) -> Iterator[str]:
         )
         for visit in visits
     )
+    crashes.update(
+        (run.run, *work)
+        for run in story.runs.values()
+        for load in run.loads
+        for work in _lost(run, load)
+    )
     for visit, count in Counter(map(_visit, runs)).items():
         number, state, nth, undoing = visit
         run = story.runs[number]
@@ -53,7 +61,7 @@ def _too_often(baseline: Story, story: Story) -> Iterator[str]:
         own = max(0, usual[visit] - 1 - excused[visit])
         allowed = 1 + crashes[visit] + interrupted[visit] + own * (1 + crashes[visit])
         if count > allowed:
-            name = state if nth == 1 else f"visit {nth} of {state}"
+            name = called(state, nth)
             what = f"the {_called(undoing)} of {name} ran {times(count)}"
             yield (
                 f"{what}, at most {allowed} "
@@ -61,6 +69,24 @@ def _too_often(baseline: Story, story: Story) -> Iterator[str]:
                 if crashes[visit]
                 else f"{what}, though the log had passed it"
             )
+
+
+def _lost(run: RunStory, load: Load) -> set[tuple[str, int, bool]]:
+    """Return what has to be done again, for its store has lost that it was done."""
+    if not load.lost:
+        return set()
+    reader = LogReader(run.transitions, run.kinds)
+    length = len(load.found)
+    again: set[tuple[str, int, bool]] = set()
+    for place, row in enumerate(load.expected, 1):
+        for _ in reader.read(row):
+            pass  # which rules it breaks is the matter of BAD_LOG
+        undone = reader.undone(row)
+        if place > length and undone is not None:
+            again.add((*undone, True))
+        elif place >= length and reader.visit is not None:
+            again.add((*reader.visit, False))
+    return again
 
 
 def _in_extra_start(story: Story) -> Iterator[str]:

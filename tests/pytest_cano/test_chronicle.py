@@ -9,6 +9,7 @@ from pytest_cano.life import Life, SimulatedCrash
 from pytest_cano.program import LifeResult
 from pytest_cano.schedule import Fault
 from pytest_cano.script import Planned
+from pytest_cano.story import TaskRun
 from pytest_cano.world import World
 
 PASSED = LifeResult("passed")
@@ -50,12 +51,14 @@ def test_how_a_crashed_life_ended_is_not_asked_of_the_program(world):
 )
 def test_a_task_that_nobody_saw_end(world, crashes, ended):
     life = world.new_life()
-    life.frame(1, "Process", 1).runs.append("crashed")
+    life.frame(1, "Process", 1).begin(session=1, log=1)
     if crashes:
         die(life)
     told = story(world, [life_story(life, PASSED)])
 
-    assert [run.ended for run in told.task_runs] == [ended]
+    assert told.task_runs == (
+        TaskRun(1, "Process", 1, 1, ended, at=1, session=1, log=1),
+    )
 
 
 def test_a_long_path_is_cut_at_its_beginning(world):

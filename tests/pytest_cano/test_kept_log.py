@@ -1,11 +1,13 @@
 """What a store must hold, and which answers are none that it may give."""
 
+import pickle
 from dataclasses import replace
 
 import pytest
 
 from cano_core import Outcome, OutcomeStatus, RowKind
 from pytest_cano.kept_log import Doubt, KeptLog
+from pytest_cano.operations import Operation
 from stories import row, rows
 
 LOG = rows("Start", "Process", "Done")
@@ -32,7 +34,84 @@ def test_any_other_answer_is_not(log, found):
 
     assert load is not None
     assert (load.life, load.expected, load.found) == (2, LOG[:2], found)
+    assert load.lost == (LOG[1:2] if found == LOG[:1] else LOG[:2] if not found else ())
     assert log.loads == [load]
+
+
+def test_a_log_goes_on_from_what_is_left_of_it(log):
+    log.appended(LOG[:2])
+    log.loaded(2, LOG[:1])
+    log.appended(rows("Start", "+Start")[1:])
+
+    assert log.logs == [list(rows("Start", "+Start"))]
+
+
+def test_a_log_of_which_nothing_is_left_is_begun_anew(log):
+    log.appended(LOG[:2])
+    log.loaded(2, ())
+    log.appended(LOG[:1])
+
+    assert log.logs == [list(LOG[:2]), list(LOG[:1])]
+
+
+def test_an_end_that_the_store_has_lost_is_an_older_log(log):
+    log.appended(LOG[:2])
+    log.finished(LOG[2:], DONE)
+    load = log.loaded(2, LOG[:2])
+
+    assert load is not None
+    assert (load.expected, load.lost, load.finished) == (LOG, LOG[2:], True)
+    assert (log.exit, log.logs) == (None, [list(LOG[:2])])
+
+
+def test_an_outcome_that_the_store_has_lost_is_a_lost_log(log):
+    log.appended(LOG[:2])
+    log.finished(LOG[2:], DONE)
+    log.loaded(2, ())
+    log.told(2, None)
+
+    assert [(load.lost, load.finished) for load in log.loads] == [(LOG, True)]
+    assert (log.exit, log.outcome) == (None, None)
+
+
+def test_an_outcome_that_the_store_was_to_forget_is_not_lost(log):
+    log.appended(LOG[:2])
+    log.finished(LOG[2:], DONE)
+    log.doubted(Doubt(clears=True))
+    log.told(2, None)
+
+    assert (log.loads, log.exit, log.forgotten) == ([], "Done", True)
+
+
+@pytest.mark.parametrize(("life", "allowed"), [(1, 0), (2, 1)])
+def test_only_a_crash_may_lose_rows(log, life, allowed):
+    log.may_lose = 1
+    log.noted(Operation("append", 1, 1, 1, "done", LOG[:2], durable=True))
+    log.appended(LOG[:2])
+    load = log.loaded(life, LOG[:1])
+
+    assert load is not None
+    assert load.may_lose == allowed
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_what_had_failed_is_known_to_have_happened_once_it_is_read(log, durable):
+    log.appended(LOG[:1])
+    noted = log.noted(Operation("append", 1, 1, 1, "failed", LOG[1:2]))
+    log.doubted(Doubt(LOG[1:2], operation=noted))
+    log.loaded(2, LOG[:2] if durable else LOG[:1])
+
+    assert [each.durable for each in log.operations] == [durable]
+
+
+def test_a_log_can_go_to_another_process(log):
+    log.appended(LOG[:2])
+    log.noted(Operation("append", 1, 1, 1, "done", LOG[:2], durable=True))
+    log.doubted(Doubt(LOG[2:], DONE))
+    other = pickle.loads(pickle.dumps(log))
+    other.told(2, DONE)
+
+    assert (other.exit, other.operations) == ("Done", log.operations)
 
 
 def test_one_wrong_answer_is_told_once(log):
@@ -119,7 +198,7 @@ def test_a_failed_finish_may_have_happened(log):
 
     assert log.loaded(2, ()) is None
     assert log.exit is None
-    log.told(DONE)
+    log.told(2, DONE)
     assert (log.exit, log.written) == ("Done", list(LOG))
 
 
@@ -128,7 +207,7 @@ def test_a_failed_finish_need_not_have_happened(log):
     log.doubted(Doubt(LOG[2:], DONE))
 
     assert log.loaded(2, LOG[:2]) is None
-    log.told(DONE)
+    log.told(2, DONE)
     assert log.exit is None
 
 
@@ -187,8 +266,6 @@ def test_a_store_that_forgets_lets_go_of_a_run_that_was_undone(log):
 @pytest.mark.parametrize(
     ("length", "outcome", "said"),
     [
-        (7, UNDONE, "the run is said to be rolled back, but Book was not undone"),
-        (7, None, "the run is said to be rolled back, but Book was not undone"),
         (8, DONE, "the run was being rolled back, and ended at Done"),
         (5, UNDONE, "the log was let go of in Check, as rolled back, though no rollb"),
         (5, DONE, "the log was let go of in Check, where no run ends"),
@@ -203,6 +280,20 @@ def test_a_log_that_is_let_go_of_too_early_is_told(log, length, outcome, said):
         log.finished((), outcome)
 
     assert log.wrong_ends[0].startswith(said)
+
+
+@pytest.mark.parametrize("outcome", [UNDONE, None])
+def test_what_was_not_undone_at_the_end_is_told(log, outcome):
+    log.appended(SAGA[:7])
+    if outcome is None:
+        log.cleared(at_exit=True)
+    else:
+        log.finished((), outcome)
+
+    assert log.wrong_ends == []
+    assert log.half_undone == [
+        "the run is said to be rolled back, but Book was not undone"
+    ]
 
 
 STEPPED = rows("Start", ">Start 1", "*Start a", ">Start 2", ">Start 3")

@@ -6,6 +6,7 @@ from typing import Any
 from cano_core.checkpoints.row import CheckpointRow, RowKind
 from cano_core.progress import Branch, Cursor, Memo, encode_number
 from pytest_cano.effects import Effect
+from pytest_cano.operations import Operation
 from pytest_cano.schedule import CrashPoint, Schedule
 from pytest_cano.story import LifeStory, RunStory, Story, TaskRun
 
@@ -19,10 +20,11 @@ def effect(
     life: int = 1,
     point: str | None = "Process@effect:1",
     location: str = "shop.py:31 in process",
+    **more: Any,
 ) -> Effect:
     name = identity.partition("(")[0]
     at = None if point is None else CrashPoint.parse(point)
-    return Effect(name, identity, key, life, at, location)
+    return Effect(name, identity, key, life, at, location, **more)
 
 
 def row(
@@ -76,8 +78,26 @@ def task_run(
     number: int = 1,
     ended: Any = "returned",
     undoing: bool = False,
+    **more: Any,
 ) -> TaskRun:
-    return TaskRun(number, state, visit, life, ended, undoing)
+    return TaskRun(number, state, visit, life, ended, undoing, **more)
+
+
+def operation(
+    at: int,
+    *written: CheckpointRow,
+    ended: Any = "done",
+    life: int = 1,
+    session: int = 1,
+    log: int = 1,
+    **more: Any,
+) -> Operation:
+    """An append, unless it is to be something else."""
+    more.setdefault("durable", ended == "done")
+    if ended in ("failed", "cancelled"):
+        more.setdefault("error", "OSError: disk full")
+    name = more.pop("name", "append")
+    return Operation(name, life, session, at, ended, written, log, **more)
 
 
 def crashed(number: int = 1, at: str = "Process@end", *path: str) -> LifeStory:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_cano.oracles.reran import Reran
-from pytest_cano.story import Verdict
-from stories import baseline, crashed, extra, returned, run, story, task_run
+from pytest_cano.story import Load, Verdict
+from stories import baseline, crashed, extra, returned, rows, run, story, task_run
 
 ORACLE = Reran()
 USUAL = baseline(task_runs=(task_run("Start"), task_run("Process")))
@@ -140,3 +140,41 @@ def test_a_compensation_of_the_extra_start_is_told_as_such():
         "the compensation of Process ran when the finished program was started once "
         "more"
     )
+
+
+LOST = Load(2, rows("Start", "Process"), rows("Start"))
+
+
+@pytest.mark.parametrize("may_lose", [0, 1])
+def test_what_a_store_has_lost_may_run_again(may_lose):
+    runs = (
+        task_run("Start"), task_run("Process", ended="crashed"),
+        task_run("Start", life=2), task_run("Process", life=2),
+    )  # fmt: skip
+    load = replace(LOST, may_lose=may_lose)
+
+    assert message(USUAL, observed(*runs)) is not None
+    assert message(USUAL, observed(*runs, loads=(load,))) is None
+    again = task_run("Start", life=2)
+    assert message(USUAL, observed(*runs, again, loads=(load,))) is not None
+
+
+def test_what_was_before_the_lost_rows_may_not():
+    log = rows("Start", "Process", "*Process a", "Done")
+    runs = (task_run("Start"), task_run("Start", life=2))
+    load = Load(2, log, log[:2])
+
+    assert message(USUAL, observed(*runs, current=(), loads=(load,))) is not None
+
+
+def test_an_undoing_that_a_store_has_lost_may_run_again():
+    log = rows("Start", "!Start", "Process", "<Process", "-Start 0")
+    runs = (
+        task_run("Start", undoing=True),
+        task_run("Start", undoing=True, life=2),
+    )
+
+    for kept, fine in ((4, True), (5, False)):
+        loads = (Load(2, log, log[:kept]),)
+        seen = observed(*runs, current=(), loads=loads)
+        assert (message(USUAL, seen) is None) == fine
