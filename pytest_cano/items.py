@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import pytest
 from _pytest.runner import runtestprotocol
 
-from . import markers, options
+from . import options
+from .choice import Choice, selectors_in
 from .coverage import Coverage, coverage_of, merged
 from .disks import Disks
 from .explorer import Explorer, Plan, Trial
@@ -24,16 +24,15 @@ from .fresh import ItemProcesses
 from .identity import again_command
 from .injection import listening
 from .lives import ItemProgram, finish_wider_fixtures, fresh_item
-from .plugin import CHECKED, FIXTURES
+from .plugin import CHECKED
 from .report import entries
 from .report.results import EXPECTED_TO_FAIL, outcome_of, result_of, tell
 from .report.summary import count
 from .report.text import Summary, failed_line, failure_text, flaky_text
 from .schedule import Schedule
-from .scope import Scope
 from .search import Search
-from .selectors import Selector, parse_selectors, unmet_message
-from .sharing import earlier_failures, share_of
+from .selectors import unmet_message
+from .sharing import share_of
 from .story import Story, Verdict
 from .timeouts import lift_limit
 
@@ -47,79 +46,9 @@ RAN_NOTHING = (
     "out of this run (-k, -m, --deselect)."
 )
 
-NO_SUBTESTS = (
-    "a test with subtests can't be crashed: each of them is reported as it ends, and "
-    "not judged with its life; do without them, or crash a function with cano.check()"
-)
-
 
 MANY = 100
 """Crash points of one test; above it, a shorter way is named."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """How one test is to be crashed.
-
-    Attributes:
-        session: selectors that are meant for every test.
-        own: selectors of its markers, which it must meet.
-        expected: whether it is a mistake if the test meets no crash point at all.
-        scope: how far the search is to go.
-    """
-
-    session: tuple[Selector, ...]
-    own: tuple[Selector, ...]
-    expected: bool
-    scope: Scope
-
-
-def choose(
-    item: pytest.Item, settings: options.Settings, marks: Iterable[pytest.Mark]
-) -> Choice | None:
-    """Say how a test is to be crashed; None if it is not.
-
-    Raises:
-        OptionError: a marker makes no sense, or the test can't be crashed.
-    """
-    option = item.config.getoption
-    if not isinstance(item, pytest.Function) or (
-        option("setuponly", False) or option("setupplan", False)
-    ):
-        return None
-    read = [markers.crash_marker(mark) for mark in marks]
-    own = _selectors(text for mark in read for text in mark.selectors)
-    ours = not FIXTURES.isdisjoint(item.fixturenames) or any(
-        mark.name.startswith("cano_") for mark in item.iter_markers()
-    )
-    if not ours and (settings.select != "all" or "subtests" in item.fixturenames):
-        return None
-    # A marker takes the place of the ini file, and adds to the command line.
-    session = _selectors(settings.crash or (() if own else settings.default_crash))
-    if not own and not session:
-        return None
-    if "subtests" in item.fixturenames:
-        raise options.OptionError(NO_SUBTESTS)
-    return Choice(session, own, expected=ours, scope=_scope(item, settings, read))
-
-
-def _scope(
-    item: pytest.Item, settings: options.Settings, marks: Iterable[markers.CrashMark]
-) -> Scope:
-    """Return how far to go with a test: what its markers say comes first."""
-    endings, depth = settings.endings, settings.depth
-    for mark in marks:
-        endings = mark.endings or endings
-        depth = mark.depth or depth
-    return Scope(
-        endings,
-        depth,
-        earlier=earlier_failures(item.config, item.nodeid),
-        seed=settings.seed,
-        timeout=settings.timeout,
-        detail=settings.detail,
-        workers=settings.workers,
-    )
 
 
 def run_item(
@@ -158,7 +87,7 @@ def refuse_item(
     refused.setup = refuse
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     reports = runtestprotocol(refused, log=False, nextitem=nextitem)
-    tell(reports, unmet=_selectors(settings.session_crash))
+    tell(reports, unmet=selectors_in(settings.session_crash))
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -390,9 +319,3 @@ def _after_death(trial: Trial) -> Iterator[tuple[str, str]]:
     for life in trial.story.lives:
         if life.notes:
             yield f"After the crash (life {life.number})", "\n".join(life.notes)
-
-
-def _selectors(texts: Iterable[str]) -> tuple[Selector, ...]:
-    return tuple(
-        dict.fromkeys(selector for text in texts for selector in parse_selectors(text))
-    )

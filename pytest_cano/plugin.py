@@ -149,12 +149,13 @@ def pytest_runtest_protocol(
         return None
     if not isinstance(item, pytest.Function):
         return None
+    from . import choice as choices
     from . import items
 
     refusal = ""
     choice = None
     try:
-        choice = items.choose(item, settings, marks)
+        choice = choices.choose(item, settings, marks)
     except options.OptionError as error:
         refusal = str(error)
     if refusal:

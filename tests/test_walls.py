@@ -23,6 +23,7 @@ TESTING = {"_pytest", "coverage", "faker", "hypothesis", "pytest", "pytest_cano"
 
 # The part of the plugin that is the integration with pytest; the rest works without.
 KNOWS_PYTEST = {
+    "pytest_cano.choice",
     "pytest_cano.contract",
     "pytest_cano.fixtures",
     "pytest_cano.fresh",

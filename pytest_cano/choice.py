@@ -1,0 +1,91 @@
+"""Which tests are crashed, and how far the search goes with each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pytest
+
+from . import markers, options
+from .plugin import FIXTURES
+from .scope import Scope
+from .selectors import Selector, parse_selectors
+from .sharing import earlier_failures
+
+NO_SUBTESTS = (
+    "a test with subtests can't be crashed: each of them is reported as it ends, and "
+    "not judged with its life; do without them, or crash a function with cano.check()"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How one test is to be crashed.
+
+    Attributes:
+        session: selectors that are meant for every test.
+        own: selectors of its markers, which it must meet.
+        expected: whether it is a mistake if the test meets no crash point at all.
+        scope: how far the search is to go.
+    """
+
+    session: tuple[Selector, ...]
+    own: tuple[Selector, ...]
+    expected: bool
+    scope: Scope
+
+
+def choose(
+    item: pytest.Item, settings: options.Settings, marks: Iterable[pytest.Mark]
+) -> Choice | None:
+    """Say how a test is to be crashed; None if it is not.
+
+    Raises:
+        OptionError: a marker makes no sense, or the test can't be crashed.
+    """
+    option = item.config.getoption
+    if not isinstance(item, pytest.Function) or (
+        option("setuponly", False) or option("setupplan", False)
+    ):
+        return None
+    read = [markers.crash_marker(mark) for mark in marks]
+    own = selectors_in(text for mark in read for text in mark.selectors)
+    ours = not FIXTURES.isdisjoint(item.fixturenames) or any(
+        mark.name.startswith("cano_") for mark in item.iter_markers()
+    )
+    if not ours and (settings.select != "all" or "subtests" in item.fixturenames):
+        return None
+    # A marker takes the place of the ini file, and adds to the command line.
+    session = selectors_in(settings.crash or (() if own else settings.default_crash))
+    if not own and not session:
+        return None
+    if "subtests" in item.fixturenames:
+        raise options.OptionError(NO_SUBTESTS)
+    return Choice(session, own, expected=ours, scope=_scope(item, settings, read))
+
+
+def _scope(
+    item: pytest.Item, settings: options.Settings, marks: Iterable[markers.CrashMark]
+) -> Scope:
+    """Return how far to go with a test: what its markers say comes first."""
+    endings, depth = settings.endings, settings.depth
+    for mark in marks:
+        endings = mark.endings or endings
+        depth = mark.depth or depth
+    return Scope(
+        endings,
+        depth,
+        earlier=earlier_failures(item.config, item.nodeid),
+        seed=settings.seed,
+        timeout=settings.timeout,
+        detail=settings.detail,
+        workers=settings.workers,
+    )
+
+
+def selectors_in(texts: Iterable[str]) -> tuple[Selector, ...]:
+    """Read selectors, each once."""
+    return tuple(
+        dict.fromkeys(selector for text in texts for selector in parse_selectors(text))
+    )
