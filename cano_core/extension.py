@@ -1,8 +1,9 @@
 """How an outside package wraps a run's store and tasks, and a store's files.
 
 The engine asks once per run, before it touches the store, and calls whatever it was
-given instead of the originals; a step costs nothing when nobody is registered. This
-is the only seam: the engine has no failpoints and does not know that it is tested.
+given instead of the originals; a step costs nothing when nobody is registered. A
+SQLite store asks each time that it opens its file. These are the only seams: the engine
+has no failpoints and does not know that it is tested.
 
     class Tracer:
         def wrap_store(self, store):

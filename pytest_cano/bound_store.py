@@ -21,6 +21,7 @@ from cano_core.wording import described
 from .kept_log import Doubt, KeptLog
 from .life import Life
 from .operations import Ended, Operation
+from .outage import through_cache
 
 T = TypeVar("T")
 
@@ -37,12 +38,13 @@ class BoundStore:
     """
 
     def __init__(self, inner: CheckpointStore, life: Life, session: int = 0) -> None:
-        self._inner = inner
         self._life = life
         self._session = session
         self._book = life.world.book
         self._place = self._book.place(inner)
         self._may_lose = may_lose(inner)
+        self._unbound = inner
+        self._inner = through_cache(inner, life, self._place)
 
     async def append(self, workflow_id: str, *rows: CheckpointRow) -> None:
         """Add rows to the end of a log, all or none."""
@@ -181,27 +183,27 @@ class BoundStore:
 
     def _guarded(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            self._life.require_alive(f"{name} of {type(self._inner).__name__}")
+            self._life.require_alive(f"{name} of {type(self._unbound).__name__}")
             return method(*args, **kwargs)
 
         return call
 
     def __enter__(self) -> Self:
-        type(self._inner).__enter__(self._inner)  # type: ignore[attr-defined]
+        type(self._unbound).__enter__(self._unbound)  # type: ignore[attr-defined]
         return self
 
     def __exit__(self, *error: object) -> Any:
-        return type(self._inner).__exit__(  # type: ignore[attr-defined]
-            self._inner, *error
+        return type(self._unbound).__exit__(  # type: ignore[attr-defined]
+            self._unbound, *error
         )
 
     async def __aenter__(self) -> Self:
-        await type(self._inner).__aenter__(self._inner)  # type: ignore[attr-defined]
+        await type(self._unbound).__aenter__(self._unbound)  # type: ignore[attr-defined]
         return self
 
     async def __aexit__(self, *error: object) -> Any:
-        return await type(self._inner).__aexit__(  # type: ignore[attr-defined]
-            self._inner, *error
+        return await type(self._unbound).__aexit__(  # type: ignore[attr-defined]
+            self._unbound, *error
         )
 
     def __repr__(self) -> str:
@@ -266,7 +268,7 @@ def bound_store(store: CheckpointStore, life: Life) -> CheckpointStore:
 def unbound(store: CheckpointStore, life: Life) -> CheckpointStore:
     """Return the store itself, if it is bound to this very life."""
     if isinstance(store, BoundStore) and store._life is life:
-        return store._inner
+        return store._unbound
     return store
 
 

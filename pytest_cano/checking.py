@@ -222,6 +222,8 @@ def _explore(
         raise SelectorError(
             "\n".join(unmet_message(each.text, points) for each in plan.unmet)
         )
+    if plan.impossible:
+        raise SelectorError("\n".join(plan.impossible))
     if plan.empty:
         raise SelectorError("\n".join(("nothing is left to crash:", *plan.limits)))
     finding = explorer.confirm(baseline)

@@ -46,6 +46,7 @@ def life_story(life: Life, result: LifeResult) -> LifeStory:
             if not life.world.ignores_observation(name)
         },
         until=life.world.now,
+        images=life.images,
     )
 
 
@@ -88,6 +89,7 @@ def story(
         hints=tuple(dict.fromkeys(hints)),
         duration=duration,
         unreached=unreached,
+        on_sqlite=world.on_sqlite,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import final
 
+from .faults import ENDINGS
 from .schedule import Schedule
 from .story import Finding, Trial, Verdict
 
@@ -25,7 +26,7 @@ class Disagreements:
         """Take note of what was found."""
         schedule = trial.schedule
         kinds = {fault.kind for fault in schedule.faults}
-        if schedule.only_ends and len(kinds) == 1:
+        if schedule.only_ends and len(kinds) == 1 and kinds <= {*ENDINGS}:
             endings = self._trials.setdefault(schedule.with_kind("raise"), {})
             endings[kinds.pop()] = trial
 

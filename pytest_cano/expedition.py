@@ -13,6 +13,7 @@ from .hosts import Host, InThisProcess, Living
 from .kept_log import ROLLED_BACK
 from .life import Life
 from .oracles import judge
+from .outage import expect_power_loss
 from .program import Program
 from .schedule import CrashPoint, Fault, Schedule
 from .script import UNDISTURBED, FirstNew, Planned, Script
@@ -118,13 +119,14 @@ class Expedition:
         """
         self._schedule = schedule
         self._world.schedule = str(schedule)
+        expect_power_loss(self._world, (fault.kind for fault in schedule.faults))
         scripts = iter([Planned(*faults) for faults in schedule.lives])
         lived = 0
         while lived < schedule.depth:
             lives = self._disturb(scripts)
             lived += len(lives)
             for life in lives:
-                missing = life.script.missing
+                missing = life.script.missing or life.unfired
                 if missing is not None:
                     # What does not end is stuck, whatever was planned for later.
                     ended = not (life.runaway or life.gave_up)
@@ -163,6 +165,8 @@ class Expedition:
         """
         lives: list[tuple[Fault, ...]] = []
         self._world.schedule = "random"
+        kinds = (kind for script in scripts for kind in script.kinds)
+        expect_power_loss(self._world, kinds)
         for script in scripts:
             self._schedule = Schedule(tuple(lives)) if lives else None
             life = self.live(script)

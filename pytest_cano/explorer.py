@@ -9,6 +9,7 @@ from .expedition import Expedition
 from .hosts import Host
 from .injection import listening
 from .oracles import FlakyBaseline
+from .outage import why_not
 from .plan import Plan, make_plan
 from .program import LifeResult, Program
 from .runbook import RunKey
@@ -135,7 +136,9 @@ class Explorer:
 
     def can_carry_out(self, kind: str) -> bool:
         """Say whether a kind of fault can happen to this program, here."""
-        return kind not in APART or self._processes is not None
+        if kind in APART:
+            return self._processes is not None
+        return not why_not([kind], self.baseline)
 
     def _host(self, kinds: Iterable[str]) -> Host | None:
         """Return where lives are lived to which such things happen."""

@@ -27,12 +27,16 @@ class FaultKind:
             process live meanwhile.
         help: what happens, as half a sentence.
         counted: whether it needs ``:N``.
+        listed: whether a selector may leave ``:N`` out, for every N there is.
+        samples: values of N that made-up schedules choose from.
     """
 
     name: str
     family: Family
     help: str
     counted: bool = False
+    listed: bool = False
+    samples: tuple[int, ...] = ()
 
     @property
     def usage(self) -> str:
@@ -85,12 +89,21 @@ FAULTS: Final = {
             "disk",
             "power is lost, and the disk has the last write up to byte N only",
             counted=True,
+            samples=(512,),
         ),
         FaultKind(
             "unsynced",
             "disk",
             "power is lost, and with it the last N writes that were not synced",
             counted=True,
+            samples=(1, 2, 5),
+        ),
+        FaultKind(
+            "powerloss",
+            "disk",
+            "power is lost, and the disk is the N-th of those it may leave, or each",
+            counted=True,
+            listed=True,
         ),
         FaultKind(
             "twin", "process", "a second process lives while this one stands still"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
 from cano_core.checkpoints.row import Outcome
@@ -16,6 +17,7 @@ from .bound_store import bound_store, unbound
 from .edges import TaskEdges, UndoEdges
 from .kept_log import ending
 from .life import HERE, Life
+from .outage import powered
 from .runbook import RunRecord
 from .session_store import session_store
 
@@ -34,7 +36,7 @@ _lock = threading.Lock()
 @contextmanager
 def injected(life: Life) -> Iterator[None]:
     """Put a life around every run that begins in this block; then end it."""
-    with listening():
+    with listening(), powered(life.world):
         _living.append(life)
         try:
             yield
@@ -76,6 +78,13 @@ class LifeExtension:
         if life is None or not (life.over or life in _living):
             return None
         return RunSession(life, workflow, workflow_id)
+
+    @hookimpl
+    def cano_connect(self, path: str) -> None:
+        """Take note of a store that has its file on the disk of a life."""
+        for life in _living:
+            if Path(path).is_relative_to(life.world.disk):
+                life.world.on_sqlite = True
 
 
 _EXTENSION = LifeExtension()

@@ -144,6 +144,7 @@ class _Exploration:
         problems = []
         if plan.points or checked:
             problems += self._unmet(plan)
+            problems += plan.impossible
         elif self._choice.expected:
             problems.append(RAN_NOTHING)
         if not plan.empty:

@@ -67,6 +67,8 @@ class Life:
         durable: digest of what it left at its crash; empty unless that was asked for.
         runaway: why it was ended as running away, or empty.
         gave_up: why it was ended as waiting for ever, or empty.
+        images: how many disks the power loss that ended it may leave.
+        unfired: where a fault was planned that there is none of, or None.
         over: whether it has ended, by a crash or otherwise.
         extra: whether it is the extra start of a finished program.
         notes: what leftover code tried after its end, and the like.
@@ -92,6 +94,8 @@ class Life:
         self.durable = ""
         self.runaway = ""
         self.gave_up = ""
+        self.images = 0
+        self.unfired: CrashPoint | None = None
         self.drivers: dict[int, asyncio.Task[Any]] = {}
         self.store_faults: dict[int, Fault] = {}
         self.process: Process | None = None

@@ -16,6 +16,7 @@ from hypothesis.errors import Flaky
 
 from .endings import BLOWS
 from .explorer import Explorer
+from .faults import FAULTS
 from .schedule import Schedule
 from .script import Nth, Script, Together
 from .story import Trial, Verdict
@@ -26,7 +27,10 @@ MOST_LIVES: Final = 3
 MOST_FAULTS: Final = 2
 """Faults of one life of it."""
 
-Drawn: TypeAlias = list[list[tuple[int, str]]]
+Happening: TypeAlias = tuple[str, int | None]
+"""A kind of fault, and its N."""
+
+Drawn: TypeAlias = list[list[tuple[int, Happening]]]
 """For each life the faults: the position of its point, and what happens there."""
 
 
@@ -42,7 +46,12 @@ def made_up_trials(
     """
     trials: dict[Schedule, Trial] = {}
     failed: list[Trial] = []
-    kinds = [kind for kind in BLOWS if explorer.can_carry_out(kind)]
+    kinds: list[Happening] = [
+        (kind, amount)
+        for kind in BLOWS
+        if explorer.can_carry_out(kind)
+        for amount in (FAULTS[kind].samples if FAULTS[kind].counted else (None,))
+    ]
 
     @seed(explorer.scope.seed)
     @settings(
@@ -78,11 +87,11 @@ class _Found(Exception):
     """A made-up schedule has failed."""
 
 
-def _drawn(points: int, kinds: list[str]) -> st.SearchStrategy[Drawn]:
+def _drawn(points: int, kinds: list[Happening]) -> st.SearchStrategy[Drawn]:
     fault = st.tuples(st.integers(0, points), st.sampled_from(kinds))
     life = st.lists(fault, min_size=1, max_size=MOST_FAULTS)
     return st.lists(life, min_size=1, max_size=MOST_LIVES)
 
 
-def _script(faults: list[tuple[int, str]]) -> Script:
-    return Together(*(Nth(position, kind) for position, kind in faults))
+def _script(faults: list[tuple[int, Happening]]) -> Script:
+    return Together(*(Nth(position, *what) for position, what in faults))

@@ -111,7 +111,7 @@ def _check_kind(text: str, kind: str, amount: str | None, moment: str | None) ->
             f"{text!r}: the fault {kind!r} does not exist ({kinds()})"
             + did_you_mean(kind, FAULTS)
         )
-    if known.counted != (amount is not None):
+    if known.counted != (amount is not None) and not (known.listed and amount is None):
         raise SelectorError(f"{text!r}: the fault is written {known.usage!r}")
     if moment is not None and (problem := known.excluded_from(moment)):
         raise SelectorError(f"{text!r}: {kind!r} can't happen at {moment!r}: {problem}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
+from .outage import why_not
 from .schedule import CrashPoint, Schedule
 from .scope import Scope
 from .selectors import Selector
@@ -25,6 +26,8 @@ class Plan:
         roots: those of the schedules that a deeper search goes on from.
         everywhere: for each schedule that crashes everywhere, how.
         random: how many made-up schedules there are to be.
+        listed: those of the schedules that are to be run with every N there is.
+        impossible: why some of what was selected can't happen: full sentences.
     """
 
     schedules: tuple[Schedule, ...]
@@ -34,6 +37,8 @@ class Plan:
     roots: frozenset[Schedule] = frozenset()
     everywhere: tuple[str, ...] = ()
     random: int = 0
+    listed: frozenset[Schedule] = frozenset()
+    impossible: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -55,12 +60,19 @@ def make_plan(
     named: dict[Schedule, None] = {}
     others: dict[Schedule, None] = {}
     unmet: list[Selector] = []
+    listed: set[Schedule] = set()
+    impossible: dict[str, None] = {}
     left_out: dict[CrashPoint, None] = {}
     for selector in selectors:
         selected = selector.select(baseline.points, labels, scope.endings)
         if not selected and not (selector.search and baseline.points):
             unmet.append(selector)
         for schedule in selected:
+            if problem := why_not(_kinds(schedule), baseline):
+                impossible[f"{selector}: {problem}"] = None
+                continue
+            if selector.lists:
+                listed.add(schedule)
             first = schedule.faults[0].point
             if selector.schedule is not None:
                 named[schedule] = None
@@ -89,7 +101,13 @@ def make_plan(
             )
         ),
         random=sum(each.count for each in searching),
+        listed=frozenset(listed),
+        impossible=tuple(impossible),
     )
+
+
+def _kinds(schedule: Schedule) -> list[str]:
+    return [fault.kind for fault in schedule.faults]
 
 
 def _endings(selector: Selector, scope: Scope) -> Sequence[str]:

@@ -138,6 +138,9 @@ class Fault:
         part = Part.parse(text)
         if part.kind == EVERY:
             raise SelectorError(f"{text!r}: a schedule names one ending for each life")
+        kind = FAULTS[part.kind or DEFAULT]
+        if kind.counted and part.amount is None:
+            raise SelectorError(f"{text!r}: in a schedule it is written {kind.usage!r}")
         return cls(CrashPoint.of(part), part.kind or DEFAULT, part.amount)
 
 
@@ -206,9 +209,11 @@ class Schedule:
         """Return the schedule that crashes at these points, life after life."""
         return cls(tuple((Fault(point, kind),) for point in points))
 
-    def then(self, point: CrashPoint, kind: str = DEFAULT) -> Schedule:
+    def then(
+        self, point: CrashPoint, kind: str = DEFAULT, amount: int | None = None
+    ) -> Schedule:
         """Return the schedule that goes on with a crash of the life after it."""
-        return Schedule((*self.lives, (Fault(point, kind),)))
+        return Schedule((*self.lives, (Fault(point, kind, amount),)))
 
     def with_kind(self, kind: str, amount: int | None = None) -> Schedule:
         """Return the same schedule with that happening at every one of its points."""

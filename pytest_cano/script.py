@@ -11,6 +11,8 @@ from typing import Final, Protocol, final
 from .faults import DEFAULT
 from .schedule import CrashPoint, Fault
 
+_UNSYNCED: Final = "unsynced"
+
 
 class Script(Protocol):
     """What is to happen in one life."""
@@ -23,6 +25,10 @@ class Script(Protocol):
     def missing(self) -> CrashPoint | None:
         """Where a fault was planned that has not happened (yet)."""
 
+    @property
+    def unsynced(self) -> int:
+        """The largest number of unsynced writes that it may let be lost."""
+
     def at(self, point: CrashPoint) -> Fault | None:
         """Say what happens at this point, which the life has just met."""
 
@@ -34,6 +40,7 @@ class Planned:
     def __init__(self, *faults: Fault) -> None:
         self._left = list(faults)
         self.kinds = frozenset(fault.kind for fault in faults)
+        self.unsynced = max(map(_unsynced, faults), default=0)
 
     @property
     def missing(self) -> CrashPoint | None:
@@ -59,6 +66,7 @@ class FirstNew:
     """
 
     missing: CrashPoint | None = None
+    unsynced = 0
 
     def __init__(self, known: Collection[CrashPoint], kind: str = DEFAULT) -> None:
         self._known = known
@@ -77,13 +85,18 @@ class Nth:
     Args:
         position: n, from 0.
         kind: of the fault; where it can't happen, nothing does until it can.
+        amount: its N, if it has one.
     """
 
     missing: CrashPoint | None = None
 
-    def __init__(self, position: int, kind: str = DEFAULT) -> None:
+    def __init__(
+        self, position: int, kind: str = DEFAULT, amount: int | None = None
+    ) -> None:
         self._position = position
         self._kind = kind
+        self._amount = amount
+        self.unsynced = amount or 0 if kind == _UNSYNCED else 0
         self._seen: set[CrashPoint] = set()
         self._done = False
         self.kinds = frozenset({kind})
@@ -94,7 +107,7 @@ class Nth:
         if self._done or len(self._seen) <= self._position:
             return None
         try:
-            fault = Fault(point, self._kind)
+            fault = Fault(point, self._kind, self._amount)
         except ValueError:
             return None
         self._done = True
@@ -110,11 +123,16 @@ class Together:
     def __init__(self, *scripts: Script) -> None:
         self._scripts = scripts
         self.kinds = frozenset(kind for each in scripts for kind in each.kinds)
+        self.unsynced = max((each.unsynced for each in scripts), default=0)
 
     def at(self, point: CrashPoint) -> Fault | None:
         """Say what happens at this point."""
         answers = [script.at(point) for script in self._scripts]
         return next((answer for answer in answers if answer is not None), None)
+
+
+def _unsynced(fault: Fault) -> int:
+    return fault.amount or 0 if fault.kind == _UNSYNCED else 0
 
 
 UNDISTURBED: Final = Planned()

@@ -16,6 +16,7 @@ from typing import final
 from .budget import UNLIMITED, Budget
 from .disagreement import Disagreements
 from .explorer import Explorer
+from .faults import DEFAULT
 from .plan import Plan
 from .runner import Order, runner
 from .schedule import Schedule
@@ -68,6 +69,7 @@ class Search:
     def _trials(self) -> Iterator[Trial]:
         run: set[Schedule] = set()
         roots: list[Trial] = []
+        listed: list[Trial] = []
         disagreements = Disagreements()
         for kind in self._plan.everywhere:
             if self._granted():
@@ -77,7 +79,10 @@ class Search:
                 roots.append(trial)
             disagreements.learn(trial)
             yield trial
+            if trial.schedule in self._plan.listed:
+                listed.append(trial)
         yield from disagreements.found()
+        yield from self._run(_others_listed(listed), run, 1)
         yield from self._run(_twins(roots), run, 1)
         yield from self._deeper(roots, run)
         if self._plan.random:
@@ -148,8 +153,22 @@ def _continuations(parents: list[Trial], depth: int) -> Iterator[Schedule]:
         ):
             continue
         expanded.add(trial.durable)
+        last = schedule.faults[-1]
+        kind, amount = last.kind, last.amount
+        if last.described.listed:
+            kind, amount = DEFAULT, None
         for point in trial.recovery:
-            yield schedule.then(point, schedule.faults[-1].kind)
+            yield schedule.then(point, kind, amount)
+
+
+def _others_listed(trials: Iterable[Trial]) -> Iterator[Schedule]:
+    """Return the schedules with every other N of the last fault, as it has shown."""
+    for trial in trials:
+        *earlier, (fault,) = trial.schedule.lives
+        lives = trial.story.lives[len(earlier) : len(earlier) + 1]
+        most = lives[0].images if lives else 0
+        for number in range((fault.amount or 0) + 1, most + 1):
+            yield Schedule((*earlier, (replace(fault, amount=number),)))
 
 
 def _twins(parents: list[Trial]) -> Iterator[Schedule]:

@@ -10,7 +10,8 @@
     random:N       N schedules made up of all there is
 
 Behind any of them but the last ``=KIND`` says what happens there: an ending, another
-fault, or ``=all`` for every ending. Otherwise the session's endings are meant.
+fault, or ``=all`` for every ending; ``=powerloss`` is every disk that a power loss may
+leave there. Otherwise the session's endings are meant.
 Commas join them. States match exactly, else without case.
 """
 
@@ -72,6 +73,8 @@ class Selector:
         if word in _WORDS:
             # A part that says only this, so that the fault is read as everywhere.
             kinds = _kinds(Part.parse(f"@end={kind}")) if equals else None
+            if _WORDS[word] and any(FAULTS[each].counted for each, _ in kinds or ()):
+                raise SelectorError(f"{text!r}: {word} takes no kind with a number")
             return cls(text, kinds=kinds, search=_WORDS[word])
         if text == "random" or text.startswith("random:"):
             count = text.partition(":")[2].strip()
@@ -107,7 +110,11 @@ class Selector:
         if self.search:
             return ()
         known = {point.state for point in points} | set(labels)
-        kinds = [(each, None) for each in endings] if self.kinds is None else self.kinds
+        wanted = ((each, None) for each in endings)
+        kinds = [
+            (kind, _first(kind, amount))
+            for kind, amount in (wanted if self.kinds is None else self.kinds)
+        ]
         if self.schedule is not None:
             schedule = self.schedule.relabelled(lambda state: _resolve(state, known))
             states = {fault.point.state for fault in schedule.faults}
@@ -121,6 +128,11 @@ class Selector:
             for point in matching
             if not FAULTS[kind].excluded_from(point.moment)
         )
+
+    @property
+    def lists(self) -> bool:
+        """Whether it means every N of what happens at its points, from 1 on."""
+        return any(amount != _first(kind, amount) for kind, amount in self.kinds or ())
 
     def _matches(self, point: CrashPoint, known: Collection[str]) -> bool:
         part = self.part
@@ -213,6 +225,11 @@ def _kinds(part: Part) -> tuple[tuple[str, int | None], ...] | None:
     if part.kind == EVERY:
         return tuple((ending, None) for ending in ENDINGS)
     return ((part.kind, part.amount),)
+
+
+def _first(kind: str, amount: int | None) -> int | None:
+    """Return the N to begin with, where a selector leaves it out."""
+    return 1 if amount is None and FAULTS[kind].listed else amount
 
 
 def _states(selector: Selector) -> list[str]:

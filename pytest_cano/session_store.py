@@ -43,7 +43,7 @@ class SessionStore(BoundStore):
     ) -> None:
         super().__init__(inner, life, session)
         if life.store_fails:
-            self._inner = FaultyStore(inner, life, record.run)
+            self._inner = FaultyStore(self._inner, life, record.run)
         self._record = record
         self._went = False
         self._loaded = False

@@ -92,6 +92,7 @@ class LifeStory:
         gave_up: why it was ended as waiting for ever, if it was.
         observations: what the program's body observed.
         until: the place of its end in the order of all that happens in a world.
+        images: how many disks the power loss at its end may leave, if it had one.
     """
 
     number: int
@@ -109,6 +110,7 @@ class LifeStory:
     gave_up: str = ""
     observations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     until: int = 0
+    images: int = 0
 
     @property
     def reason(self) -> str:
@@ -238,6 +240,7 @@ class Story:
         hints: what the program's author may want to change.
         duration: in seconds.
         unreached: the planned fault that was never reached, if one was not.
+        on_sqlite: whether a store had its file on the disk by way of SQLite.
     """
 
     schedule: Schedule | None
@@ -250,6 +253,7 @@ class Story:
     hints: tuple[str, ...] = ()
     duration: float = 0.0
     unreached: CrashPoint | None = None
+    on_sqlite: bool = False
 
     @property
     def judged(self) -> LifeStory:

@@ -48,6 +48,7 @@ class World:
         detail: how fine the crash points inside of tasks are.
         schedule: what is being tried in it, as text; empty for nothing.
         tells_states: whether a crash is to say what durable state it left.
+        on_sqlite: whether a store had its file on the disk by way of SQLite.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class World:
         self.now = 0
         self.usual: Mapping[str, int] | None = None
         self.tells_states = False
+        self.on_sqlite = False
         self.schedule = ""
         self.detail = "effects"
         self.effects: list[Effect] = []
@@ -147,6 +149,10 @@ class World:
             self._kept[name] = factory()
         kept: T = self._kept[name]
         return kept
+
+    def kept(self, name: str) -> Any:
+        """Return what is kept under that name, or None."""
+        return self._kept.get(name)
 
     def keeps(self, kept: object) -> bool:
         """Say whether an object is kept over all lives."""

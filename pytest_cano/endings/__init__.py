@@ -14,6 +14,7 @@ from .failing import Fail
 from .freezing import Freeze
 from .hanging import Hang
 from .killing import Kill
+from .losing_power import LosePower
 from .raising import Raise
 from .standing_still import StandStill
 from .store_failing import StoreFailure
@@ -31,5 +32,8 @@ BLOWS: Final[dict[str, Blow]] = {
     "error!": StoreFailure(lasting=True),
     "ack-lost": StoreFailure(takes_effect=True),
     "twin": StandStill(),
+    "torn": LosePower(),
+    "unsynced": LosePower(),
+    "powerloss": LosePower(),
 }
 """What carries out each kind of fault, by its name."""

@@ -20,7 +20,7 @@ class LostWork:
     def judge(self, baseline: Story, story: Story) -> Finding | None:
         """Judge a story."""
         problems = [
-            about(story, run) + _told(load)
+            about(story, run) + _told(load, _lost_power(story, load))
             for run in story.runs.values()
             for load in run.loads
             if len(load.lost) > load.may_lose
@@ -30,7 +30,17 @@ class LostWork:
         return Finding(Verdict.LOST_WORK, problems[0], tuple(problems[1:]))
 
 
-def _told(load: Load) -> str:
+def _lost_power(story: Story, load: Load) -> bool:
+    """Say whether that is what took the rows."""
+    return any(
+        fault.described.family == "disk"
+        for life in story.lives
+        if life.number == load.life - 1
+        for fault in life.struck
+    )
+
+
+def _told(load: Load, lost_power: bool) -> str:
     life, rows = load.life, len(load.lost)
     allowed = f"; its store may lose {load.may_lose}" if load.may_lose else ""
     if not load.found:
@@ -38,6 +48,8 @@ def _told(load: Load) -> str:
             what = f"life {life} found nothing of the run, which had ended"
         else:
             what = f"life {life} found no rows, {rows} had been appended"
+        if lost_power:
+            return f"{what}{allowed}: the power was lost before they were on the disk"
         return (
             f"{what}{allowed}: what keeps the log did not survive (a store in memory, "
             "or a setup or teardown that removes it?)"

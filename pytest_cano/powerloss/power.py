@@ -36,7 +36,8 @@ class Power:
             power.restart(power.images()[0])
             ...  # open a store again: what it finds is what the disk has kept
 
-    Other files are left as they are. It can be pickled while it is not entered.
+    Other files are left as they are. It can be entered once more, and pickled: another
+    process goes on with its recorder.
 
     Args:
         directory: the disk; files below it are recorded, those of other programs
@@ -44,6 +45,7 @@ class Power:
 
     Attributes:
         recorder: what is known of the files.
+        kept: what the disk has kept when the power failed, if that was said.
 
     Raises:
         PowerLossUnavailableError: the extra ``powerloss`` is not installed.
@@ -52,10 +54,16 @@ class Power:
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         _vfs()
         self.recorder = Recorder(directory)
+        self.kept: Image | None = None
 
-    def fail(self) -> None:
-        """Let the power fail: nothing that is written from now on is kept."""
+    def fail(self, kept: Image | None = None) -> None:
+        """Let the power fail: nothing that is written from now on is kept.
+
+        Args:
+            kept: what `come_back` is to find.
+        """
         self.recorder.freeze()
+        self.kept = kept
 
     def images(self) -> Images:
         """Return every disk that a power loss may leave now, or left when it came."""
@@ -71,17 +79,22 @@ class Power:
 
     def restart(self, image: Image) -> None:
         """Put an image in the place of the files, and switch the power on again."""
-        vfs = _vfs()
-        vfs.end(self.recorder)
+        self.kept = None
         directory = Path(self.recorder.directory)
-        for name in {*self.recorder.disk.files, *image.files}:
+        names = {*self.recorder.disk.files, *image.files}
+        # From here on, what is left over from before is refused.
+        self.recorder.restart(image.files)
+        for name in names:
             for suffix in _BESIDE:
                 with suppress(FileNotFoundError):
                     (directory / f"{name}{suffix}").unlink()
         for name, content in image.files.items():
             (directory / name).write_bytes(content)
-        self.recorder.restart(image.files)
-        vfs.begin(self.recorder)
+
+    def come_back(self) -> None:
+        """Restart with what the disk has kept, if the power has failed."""
+        if self.kept is not None:
+            self.restart(self.kept)
 
     @hookimpl
     def cano_connect(self, path: str) -> Connection | None:
@@ -89,15 +102,14 @@ class Power:
 
         The engine calls it.
         """
-        recording = _vfs().recorded(path)
-        if recording is None or recording.recorder is not self.recorder:
+        if _vfs().recorded(path) is not self:
             return None
         from .connection import Connection
 
         return Connection(path)
 
     def __enter__(self) -> Self:
-        _vfs().begin(self.recorder)
+        _vfs().begin(self)
         manager.register(self)
         return self
 
@@ -108,7 +120,7 @@ class Power:
         traceback: TracebackType | None,
     ) -> None:
         manager.unregister(self)
-        _vfs().end(self.recorder)
+        _vfs().end(self)
 
 
 def _vfs() -> Any:

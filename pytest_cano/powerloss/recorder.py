@@ -27,6 +27,7 @@ class Recorder:
         disk: what is durable and what is pending; as it was at the power loss, once
             that has come.
         frozen: whether the power has failed.
+        outages: how often it has come back, with other files in place of the old ones.
         on_operation: called after every operation that is taken down.
     """
 
@@ -34,6 +35,7 @@ class Recorder:
         self.directory = os.path.realpath(directory)
         self.disk = Disk()
         self.frozen = False
+        self.outages = 0
         self.on_operation: Callable[[Operation], object] | None = None
         self._lock = threading.Lock()
 
@@ -62,6 +64,7 @@ class Recorder:
         """The power is back, and this is what the disk has kept."""
         with self._lock:
             self.disk = Disk(files)
+            self.outages += 1
             self.frozen = False
 
     def name(self, path: str) -> str | None:

@@ -8,7 +8,7 @@ memory (``-shm``) passes by: a power loss leaves nothing of it.
 from __future__ import annotations
 
 import os
-from typing import Final, final
+from typing import Final, Protocol, final
 
 import apsw
 
@@ -25,53 +25,35 @@ _JOURNALS: Final = (
 _RECORDED: Final = apsw.SQLITE_OPEN_MAIN_DB | _JOURNALS
 
 
-@final
-class Recording:
-    """What the files of one directory are told to, for one life.
+class Recorded(Protocol):
+    """Something whose files are recorded."""
 
-    Attributes:
-        recorder: takes it down.
-        severed: whether other files have taken the place of those that are open.
-    """
-
-    def __init__(self, recorder: Recorder) -> None:
-        self.recorder = recorder
-        self.severed = False
-
-    def require_connected(self) -> None:
-        """Refuse whatever a dead life's connection still wants.
-
-        Raises:
-            apsw.IOError: its files are gone.
-        """
-        if self.severed:
-            raise apsw.IOError("these files ended with a power loss")
+    recorder: Recorder
+    """What takes it down; another one, once another process has gone on with it."""
 
 
-_recordings: Final[dict[str, Recording]] = {}
+_recorded: Final[dict[str, Recorded]] = {}
 
 
-def begin(recorder: Recorder) -> None:
-    """Record what is opened in that directory from now on."""
-    _recordings[recorder.directory] = Recording(recorder)
+def begin(whose: Recorded) -> None:
+    """Record what is opened in its directory from now on."""
+    _recorded[whose.recorder.directory] = whose
 
 
-def end(recorder: Recorder) -> None:
-    """Record nothing there any more, and cut off what is still open there."""
-    recording = _recordings.pop(recorder.directory, None)
-    if recording is not None:
-        recording.severed = True
+def end(whose: Recorded) -> None:
+    """Record nothing more of what is opened there; what is open stays recorded."""
+    _recorded.pop(whose.recorder.directory, None)
 
 
-def recorded(path: str) -> Recording | None:
-    """Return what a file is to be recorded by, if it is."""
+def recorded(path: str) -> Recorded | None:
+    """Return whose recorder a file is to be recorded by, if it is."""
     directory = os.path.dirname(os.path.realpath(path))
-    while directory not in _recordings:
+    while directory not in _recorded:
         parent = os.path.dirname(directory)
         if parent == directory:
             return None
         directory = parent
-    return _recordings[directory]
+    return _recorded[directory]
 
 
 @final
@@ -86,19 +68,19 @@ class RecordingVFS(apsw.VFS):
     ) -> apsw.VFSFile:
         """Open a file; temporary ones, and those elsewhere, as ever."""
         path = name.filename() if isinstance(name, apsw.URIFilename) else name
-        recording = recorded(path) if path and flags[0] & _RECORDED else None
-        if path is None or recording is None:
+        whose = recorded(path) if path and flags[0] & _RECORDED else None
+        if path is None or whose is None:
             return apsw.VFSFile("", name, flags)
-        return RecordedFile(recording, name, path, flags)
+        return RecordedFile(whose, name, path, flags)
 
     def xDelete(self, path: str, sync: bool) -> None:
         """Remove a file."""
         super().xDelete(path, False)
-        recording = recorded(path)
-        if recording is not None and (name := recording.recorder.name(path)):
-            recording.recorder.record(Delete(name))
+        whose = recorded(path)
+        if whose is not None and (name := whose.recorder.name(path)):
+            whose.recorder.record(Delete(name))
             if sync:
-                recording.recorder.record(SyncNames.around(name))
+                whose.recorder.record(SyncNames.around(name))
 
 
 @final
@@ -107,14 +89,14 @@ class RecordedFile(apsw.VFSFile):
 
     def __init__(
         self,
-        recording: Recording,
+        whose: Recorded,
         name: str | apsw.URIFilename | None,
         path: str,
         flags: list[int],
     ) -> None:
-        self._recording = recording
-        self._recorder = recording.recorder
-        self._name = recording.recorder.name(path) or path
+        self._whose = whose
+        self._outages = whose.recorder.outages
+        self._name = whose.recorder.name(path) or path
         # As SQLite does on Unix: who makes a journal syncs its directory with it.
         self._syncs_names = bool(
             flags[0] & _JOURNALS and flags[0] & apsw.SQLITE_OPEN_CREATE
@@ -124,39 +106,52 @@ class RecordedFile(apsw.VFSFile):
         if existed:
             # Not by opening it once more: closing that would drop SQLite's locks.
             size = super().xFileSize()
-            self._recorder.found(self._name, super().xRead(size, 0) if size else b"")
+            content = super().xRead(size, 0) if size else b""
+            whose.recorder.found(self._name, content)
         else:
-            self._recorder.record(Create(self._name))
+            whose.recorder.record(Create(self._name))
+
+    def _recorder(self) -> Recorder:
+        """Return what takes down what is done now.
+
+        Raises:
+            apsw.IOError: it is left over from before a power loss, and another file
+                has taken its place.
+        """
+        recorder = self._whose.recorder
+        if recorder.outages != self._outages:
+            raise apsw.IOError(f"{self._name}: this file ended with a power loss")
+        return recorder
 
     def xRead(self, amount: int, offset: int) -> bytes:
         """Read, as long as it is there."""
-        self._recording.require_connected()
+        self._recorder()
         return super().xRead(amount, offset)
 
     def xLock(self, level: int) -> None:
         """Lock, as long as it is there."""
-        self._recording.require_connected()
+        self._recorder()
         super().xLock(level)
 
     def xWrite(self, data: bytes, offset: int) -> None:
         """Write; durable once it is synced."""
-        self._recording.require_connected()
+        recorder = self._recorder()
         super().xWrite(data, offset)
-        self._recorder.record(Write(self._name, offset, bytes(data)))
+        recorder.record(Write(self._name, offset, bytes(data)))
 
     def xTruncate(self, size: int) -> None:
         """Cut or grow; durable once it is synced."""
-        self._recording.require_connected()
+        recorder = self._recorder()
         super().xTruncate(size)
-        self._recorder.record(Truncate(self._name, size))
+        recorder.record(Truncate(self._name, size))
 
     def xSync(self, flags: int) -> None:
         """Take down that it is durable."""
-        self._recording.require_connected()
-        self._recorder.record(Sync(self._name))
+        recorder = self._recorder()
+        recorder.record(Sync(self._name))
         if self._syncs_names:
             self._syncs_names = False
-            self._recorder.record(SyncNames.around(self._name))
+            recorder.record(SyncNames.around(self._name))
 
     def xDeviceCharacteristics(self) -> int:
         """Promise what every disk keeps, whatever this one here could do."""

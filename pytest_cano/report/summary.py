@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, final
 
@@ -90,13 +90,24 @@ def summary_line(summary: Summary, *, width: int = 0) -> str:
         single = [text for text in summary.verdicts if not _nested(text)]
         nested = [text for text in summary.verdicts if _nested(text)]
         if single:
-            left = len(summary.points) - len(single)
-            of_all = f" of {len(summary.points)}" if left > 0 else ""
-            parts.append(f"{_ratio(summary, single)} crash points{of_all}")
+            parts.append(f"{_ratio(summary, single)} {_of_points(summary, single)}")
         if nested:
             parts.append(f"{_ratio(summary, nested)} nested")
     parts.append(f"{summary.seconds:.1f} s")
     return "  ".join(parts)
+
+
+def _of_points(summary: Summary, single: Sequence[str]) -> str:
+    """Return ``crash points of 14``; several faults may happen at each of them."""
+    points, all_points = len(_points(single)), len(summary.points)
+    of_all = f" of {all_points}" if points < all_points else ""
+    if points == len(single):
+        return f"crash points{of_all}"
+    return f"faults at {count(points, 'crash point')}{of_all}"
+
+
+def _points(single: Iterable[str]) -> set[str]:
+    return {split(text, "=")[0] for text in single}
 
 
 def matrix_text(summaries: Sequence[Summary]) -> str:
@@ -117,7 +128,8 @@ def score_text(summaries: Sequence[Summary]) -> str:
     failed = sum(len(summary.failed) for summary in summaries)
     points = sum(len(summary.points) for summary in summaries)
     crashed = sum(
-        not _nested(schedule) for summary in summaries for schedule in summary.verdicts
+        len(_points(text for text in summary.verdicts if not _nested(text)))
+        for summary in summaries
     )
     score = f"{run - failed}/{run} schedules passed"
     if run:
@@ -168,7 +180,7 @@ def _cells(summary: Summary) -> Cells:
     for text in dict.fromkeys((*summary.points, *summary.verdicts)):
         if _nested(text):
             continue
-        point = CrashPoint.parse(text.partition("=")[0])
+        point = CrashPoint.parse(split(text, "=")[0])
         run = f"run {point.run}: " if point.run != 1 else ""
         cell = cells.setdefault((run + point.state, point.moment), [])
         if text in summary.verdicts:

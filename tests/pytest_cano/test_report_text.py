@@ -257,6 +257,20 @@ def test_the_line_of_a_test(summary, line):
     assert summary_line(summary) == line
 
 
+def test_a_point_at_which_several_things_happen_counts_once():
+    points = ['"odd = @ label"@end', "B@end", "C@end"]
+    verdicts = {
+        f"{point}=unsynced:{number}": "PASS"
+        for point in points[:2]
+        for number in (1, 2)
+    }
+    summary = Summary("t", points, verdicts | {"B@end": "LOST_WORK"}, 1.0)
+
+    assert summary_line(summary) == "t  4/5 faults at 2 crash points of 3  1.0 s"
+    assert score_text([summary]).endswith("coverage  2/3 crash points")
+    assert "LOST_WORK 1/3" in matrix_text([summary])
+
+
 def test_the_failed_line():
     assert failed_line(FAILED) == (
         "3 of 6 schedules failed: Process@effect:2 DUPLICATED, Process@end DUPLICATED, "

@@ -1,10 +1,13 @@
 """LOST_WORK: a store lost what it had acknowledged."""
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_cano.oracles.lost_work import LostWork
+from pytest_cano.schedule import CrashPoint, Fault
 from pytest_cano.story import Load, Verdict
-from stories import baseline, rows, run, story
+from stories import baseline, crashed, rows, run, story
 
 ORACLE = LostWork()
 LOG = rows("Start", "Process", "*Process a")
@@ -65,6 +68,26 @@ def test_nothing_lost_is_fine():
 )
 def test_lost_rows_are_named(load, said):
     assert message(load) == said
+
+
+def test_what_the_power_took_is_not_blamed_on_a_teardown():
+    point = CrashPoint("Process", "end")
+    lives = [
+        replace(crashed(1), struck=(Fault(point, "unsynced", 9),)),
+        replace(crashed(2), struck=(Fault(point),)),
+    ]
+    losses = {
+        life: ORACLE.judge(
+            baseline(), story(lives=lives, runs=[run(loads=[Load(life, LOG, ())])])
+        )
+        for life in (2, 3)
+    }
+
+    assert losses[2].message == (
+        "life 2 found no rows, 3 had been appended: the power was lost before they "
+        "were on the disk"
+    )
+    assert "(a store in memory, or" in losses[3].message
 
 
 @pytest.mark.parametrize("load", [Load(2, LOG, LOG[:1], may_lose=2), Load(2, (), ())])
