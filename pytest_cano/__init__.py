@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .acceptance import Accept
     from .checking import Report, assert_resumes_to_same_exit, check
     from .ledger import EffectLedger
     from .log_check import LogProblem, check_log
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .world import SimulatedCrash
 
 __all__ = [
+    "Accept",
     "CrashPoint",
     "DirectoryProbe",
     "EffectLedger",
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Accept": "acceptance",
     "CrashPoint": "schedule",
     "DirectoryProbe": "probes",
     "EffectLedger": "ledger",

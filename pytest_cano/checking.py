@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, final
 
 from cano_core.checkpoints.store import CheckpointStore
 
+from .acceptance import Accept, Acceptances
 from .budget import UNLIMITED, Budget, SessionBudget
 from .coverage import coverage_of, merged
 from .explorer import Explorer
@@ -28,7 +29,6 @@ from .report.text import Summary, failure_text, flaky_text, summary_text, title
 from .scope import Scope
 from .search import Search
 from .selectors import SelectorError, parse_endings, parse_selectors, unmet_message
-from .story import Verdict
 from .view import WorldView
 
 ProgramFunction: TypeAlias = Callable[[WorldView], Any]
@@ -81,6 +81,7 @@ def check(
     seed: int = 0,
     timeout: float | None = None,
     workers: int = 1,
+    accept: Sequence[Accept] = (),
     called: str = "check",
 ) -> Report:
     """Crash a program at every selected moment, restart it, and judge it.
@@ -103,6 +104,7 @@ def check(
         seed: of the schedules that ``random:N`` makes up.
         timeout: seconds that each life may take; None for no limit.
         workers: how many processes run schedules beside each other.
+        accept: known exceptions.
         called: what reports call this function.
 
     Returns:
@@ -130,7 +132,7 @@ def check(
                 scope=scope,
                 processes=Forking(timeout),
             )
-            return _explore(explorer, started, called, share)
+            return _explore(explorer, started, called, share, accept)
 
     return outside_of_loops(explore)
 
@@ -209,7 +211,11 @@ def _selectors(crash: object) -> str:
 
 
 def _explore(
-    explorer: Explorer, program: FunctionProgram, called: str, budget: Budget
+    explorer: Explorer,
+    program: FunctionProgram,
+    called: str,
+    budget: Budget,
+    accept: Sequence[Accept],
 ) -> Report:
     began, name = time.perf_counter(), program.name
     baseline = explorer.record()
@@ -234,13 +240,15 @@ def _explore(
     failures: list[str] = []
     covered = coverage_of(baseline)
     search = Search(explorer, plan, budget)
-    for trial in search.trials():
+    accepts = Acceptances(accept, baseline, "accept=Accept")
+    for trial in map(accepts.judge, search.trials()):
         verdicts[trial.text] = trial.verdict.value
         covered = merged((*covered, *coverage_of(trial.story)))
-        if trial.verdict is not Verdict.PASS:
+        if trial.verdict.fails:
             heading = f" {title(name, trial.text)} ".center(70, "_")
             again = f"{called}({name}, crash={trial.text!r})"
             failures.append(f"{heading}\n{failure_text(trial, again=again)}")
+    failures += accepts.problems()
     seconds = time.perf_counter() - began
     limits = [*plan.limits, *search.limits]
     summary = Summary(
@@ -251,6 +259,7 @@ def _explore(
         limits,
         depths=search.depths,
         covered=[each.as_builtins() for each in covered],
+        accepted=accepts.accepted,
     )
     return Report(summary, tuple(failures))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from . import markers, options
+from .acceptance import Accept
 from .plugin import FIXTURES
 from .scope import Scope
 from .selectors import Selector, parse_selectors
@@ -28,12 +29,14 @@ class Choice:
         own: selectors of its markers, which it must meet.
         expected: whether it is a mistake if the test meets no crash point at all.
         scope: how far the search is to go.
+        accepts: the known exceptions that its markers declare.
     """
 
     session: tuple[Selector, ...]
     own: tuple[Selector, ...]
     expected: bool
     scope: Scope
+    accepts: tuple[Accept, ...] = ()
 
 
 def choose(
@@ -62,7 +65,13 @@ def choose(
         return None
     if "subtests" in item.fixturenames:
         raise options.OptionError(NO_SUBTESTS)
-    return Choice(session, own, expected=ours, scope=_scope(item, settings, read))
+    return Choice(
+        session,
+        own,
+        expected=ours,
+        scope=_scope(item, settings, read),
+        accepts=tuple(map(markers.accept_marker, item.iter_markers("cano_accept"))),
+    )
 
 
 def _scope(

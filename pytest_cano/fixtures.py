@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from cano_core.checkpoints.store import CheckpointStore
 
+    from .acceptance import Accept
     from .checking import ProgramFunction, Report
     from .life import Life
 
@@ -75,6 +76,7 @@ class Handle:
         crash: str | Sequence[str] = "all",
         store: str | None = None,
         ignore_effects: tuple[str, ...] = (),
+        accept: Sequence[Accept] = (),
     ) -> Report:
         """Crash a program at every selected moment, restart it, and judge it.
 
@@ -85,6 +87,7 @@ class Handle:
             store: the backend; this test's (its first) unless said otherwise.
             ignore_effects: names or patterns of effects that may differ, beside
                 those of the ini file.
+            accept: known exceptions.
         """
         from .checking import check
 
@@ -99,6 +102,7 @@ class Handle:
             workflow_id=self._view.workflow_id,
             store=store_factory(request.node, store or _backend(request)),
             ignore_effects=(*settings.ignore_effects, *ignore_effects),
+            accept=accept,
             called="cano.check",
         )
 

@@ -15,6 +15,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from . import options
+from .acceptance import Acceptances
 from .choice import Choice, selectors_in
 from .coverage import Coverage, coverage_of, merged
 from .disks import Disks
@@ -33,7 +34,7 @@ from .schedule import Schedule
 from .search import Search
 from .selectors import unmet_message
 from .sharing import share_of
-from .story import Story, Verdict
+from .story import Story
 from .timeouts import lift_limit
 
 RAN_NOTHING = (
@@ -121,6 +122,7 @@ class _Exploration:
         self._verdicts: dict[str, str] = {}
         self._limits: list[str] = []
         self._covered: tuple[Coverage, ...] = ()
+        self._accepts: Acceptances | None = None
         self._flaky = False
 
     def run(self) -> list[pytest.TestReport]:
@@ -234,6 +236,9 @@ class _Exploration:
         failed = False
         self._covered = coverage_of(baseline)
         search = self._search = Search(self._explorer, plan, self._budget)
+        accepts = self._accepts = Acceptances(
+            self._choice.accepts, baseline, "@pytest.mark.cano_accept"
+        )
         trials = search.trials()
         while True:
             if self._must_stop(failed):
@@ -245,7 +250,8 @@ class _Exploration:
             trial = next(trials, None)
             if trial is None:
                 break
-            failed |= trial.verdict is not Verdict.PASS
+            trial = accepts.judge(trial)
+            failed |= trial.verdict.fails
             self._covered = merged((*self._covered, *coverage_of(trial.story)))
             self.report(self._entry(trial, own))
         self._limits += search.limits
@@ -259,7 +265,10 @@ class _Exploration:
                 f"{self._item.name}: lives that had to be killed ran in fresh "
                 f"interpreters, which is slower: {self._processes.slow}"
             )
-        return [failed_line(self._summary(plan)), *self._limits] if failed else []
+        problems = [*accepts.problems()]
+        if not failed:
+            return problems
+        return [failed_line(self._summary(plan)), *problems, *self._limits]
 
     def _entry(
         self, trial: Trial, own: Sequence[pytest.TestReport]
@@ -267,7 +276,7 @@ class _Exploration:
         schedule, verdict = trial.text, trial.verdict.value
         self._verdicts[schedule] = verdict
         output = self._program.take_output()
-        passed = trial.verdict is Verdict.PASS
+        passed = not trial.verdict.fails
         return entries.schedule_entry(
             own,
             schedule,
@@ -308,6 +317,7 @@ class _Exploration:
             flaky=self._flaky,
             depths={} if self._search is None else dict(self._search.depths),
             covered=[each.as_builtins() for each in self._covered],
+            accepted={} if self._accepts is None else self._accepts.accepted,
         )
 
     def report(self, reports: Iterable[pytest.TestReport]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .options import (
     DEEPEST,
@@ -14,6 +14,9 @@ from .options import (
     suggestion,
     words,
 )
+
+if TYPE_CHECKING:
+    from .acceptance import Accept
 
 
 class Mark(Protocol):
@@ -54,6 +57,26 @@ def crash_marker(mark: Mark) -> CrashMark:
         names = (ending,) if isinstance(ending, str) else ending
         endings = check_endings(names, f"{name}: ending")
     return CrashMark(selectors or ("all",), endings, depth)
+
+
+def accept_marker(mark: Mark) -> Accept:
+    """Read a ``cano_accept`` marker."""
+    name = f"@pytest.mark.{mark.name}"
+    example = "'Process@end', verdict='DUPLICATED', reason='...'"
+    texts = _texts(mark, "one selector", example, ("verdict", "reason"))
+    if len(texts) != 1:
+        raise OptionError(
+            f"{name} takes one selector, for example {name}({example}); several "
+            "exceptions are several markers"
+        )
+    from .acceptance import Accept
+    from .selectors import SelectorError
+
+    verdict, reason = mark.kwargs.get("verdict"), mark.kwargs.get("reason")
+    try:
+        return Accept(texts[0], verdict, reason)  # type: ignore[arg-type]
+    except SelectorError as error:
+        raise OptionError(f"{name}: {error}") from None
 
 
 def store_marker(mark: Mark) -> tuple[str, ...]:

@@ -156,6 +156,13 @@ MARKERS = (
         "start it again and compare. Example: @pytest.mark.cano_crash('Process@end')",
     ),
     Marker(
+        "cano_accept",
+        "selector, *, verdict, reason",
+        "accept what is found at these points, and fail once it is found no more. "
+        "Example: @pytest.mark.cano_accept('Process@end', verdict='DUPLICATED', "
+        "reason='the bank knows no keys')",
+    ),
+    Marker(
         "cano_store",
         "*backends",
         "what cano_store gives this test; several backends run it once on each. "

@@ -124,6 +124,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for mark in marks:
             if mark.name == "cano_crash":
                 markers.crash_marker(mark)
+            elif mark.name == "cano_accept":
+                markers.accept_marker(mark)
         backends = backends_of(test, metafunc.config.stash[SETTINGS])
     except options.OptionError as error:
         path, line, _ = test.location

@@ -134,6 +134,35 @@ class Selector:
         """Whether it means every N of what happens at its points, from 1 on."""
         return any(amount != _first(kind, amount) for kind, amount in self.kinds or ())
 
+    def whole(self, known: Collection[str]) -> Schedule | None:
+        """Return the schedule that it is, if that is more than one point.
+
+        Args:
+            known: the labels that there are.
+        """
+        if self.schedule is None or len(self.schedule.faults) == 1:
+            return None
+        return self.schedule.relabelled(lambda state: _resolve(state, known))
+
+    def covers(
+        self, fault: Fault, known: Collection[str], *, anyhow: bool = False
+    ) -> bool:
+        """Say whether it means what happens at one point.
+
+        Args:
+            fault: what happens where.
+            known: the labels that there are.
+            anyhow: whether it does not matter what happens.
+        """
+        # One that leaves out the N means every N.
+        means = {(fault.kind, fault.amount), (fault.kind, None)}
+        if self.search or not (anyhow or means.intersection(self.kinds or means)):
+            return False
+        if self.schedule is None:
+            return self._matches(fault.point, known)
+        named = self.schedule.relabelled(lambda state: _resolve(state, known))
+        return [each.point for each in named.faults] == [fault.point]
+
     def _matches(self, point: CrashPoint, known: Collection[str]) -> bool:
         part = self.part
         if part is None:
@@ -206,16 +235,21 @@ def unmet_message(text: str, points: Iterable[str]) -> str:
     if not known:
         return f"{text!r}: no run met any crash point, so nothing was crashed"
     labels = dict.fromkeys(point.state for point in known)
-    for state in _states(Selector.parse(text)):
-        if _resolve(state, labels) not in labels:
-            return (
-                f"{text!r}: no run was in a state {state!r} ({_listed(labels)})"
-                + did_you_mean(state, (*labels, "all"))
-            )
-    return (
+    return unknown_state(Selector.parse(text), labels) or (
         f"{text!r}: no run met it; what was met: {_listed(map(str, known))}"
         + did_you_mean(text, map(str, known))
     )
+
+
+def unknown_state(selector: Selector, known: Collection[str]) -> str:
+    """Say which state that a selector names there is not; empty if there are all."""
+    for state in _states(selector):
+        if _resolve(state, known) not in known:
+            return (
+                f"{selector.text!r}: no run was in a state {state!r} "
+                f"({_listed(known)})" + did_you_mean(state, (*known, "all"))
+            )
+    return ""
 
 
 def _kinds(part: Part) -> tuple[tuple[str, int | None], ...] | None:

@@ -30,6 +30,11 @@ class Verdict(StrEnum):
         member.meaning = meaning
         return member
 
+    @property
+    def fails(self) -> bool:
+        """Whether a schedule of this verdict has failed."""
+        return self.value not in ("PASS", "ACCEPTED")
+
     NOT_FIRED = "NOT_FIRED", "the planned crash was never reached, so nothing is proved"
     TIMEOUT = "TIMEOUT", "a life did not end, and had to be ended"
     STUCK = "STUCK", "no undisturbed restart brings the run to its end"

@@ -11,6 +11,7 @@ from ..coverage import Coverage, merged
 from ..moments import MOMENTS
 from ..notation import split
 from ..schedule import CrashPoint
+from ..story import Verdict
 from .reexecution import coverage_text
 
 Cells: TypeAlias = dict[tuple[str, str], list[str]]
@@ -36,6 +37,7 @@ class Summary:
         depths: for each depth below the first how many schedules were explored, how
             many distinct durable states they led to, and how many of those passed.
         covered: what it exercised of each workflow, as `Coverage.as_builtins` has it.
+        accepted: for each schedule that failed as it was declared to, how and why.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Summary:
     flaky: bool = False
     depths: Mapping[int, Sequence[int]] = field(default_factory=dict)
     covered: Sequence[Mapping[str, Any]] = ()
+    accepted: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def failed(self) -> Mapping[str, str]:
@@ -53,7 +56,7 @@ class Summary:
         return {
             schedule: verdict
             for schedule, verdict in self.verdicts.items()
-            if verdict != "PASS"
+            if Verdict[verdict].fails
         }
 
 
@@ -93,6 +96,8 @@ def summary_line(summary: Summary, *, width: int = 0) -> str:
             parts.append(f"{_ratio(summary, single)} {_of_points(summary, single)}")
         if nested:
             parts.append(f"{_ratio(summary, nested)} nested")
+        if summary.accepted:
+            parts.append(f"{len(summary.accepted)} accepted")
     parts.append(f"{summary.seconds:.1f} s")
     return "  ".join(parts)
 
@@ -131,9 +136,13 @@ def score_text(summaries: Sequence[Summary]) -> str:
         len(_points(text for text in summary.verdicts if not _nested(text)))
         for summary in summaries
     )
-    score = f"{run - failed}/{run} schedules passed"
+    accepted = sum(len(summary.accepted) for summary in summaries)
+    passed = run - failed - accepted
+    score = f"{passed}/{run} schedules passed"
     if run:
-        score += f" ({100 * (run - failed) // run} %)"
+        score += f" ({100 * passed // run} %)"
+    if accepted:
+        score += f", {accepted} accepted"
     if run and not crashed:
         # Nested schedules cover no crash point by themselves.
         return f"score  {score}"
@@ -155,10 +164,17 @@ def summary_text(summaries: Sequence[Summary]) -> str:
     blocks = (
         lines,
         matrix_text(summaries),
+        "\n".join(_accepted(summaries)),
         "\n".join(limits),
         "\n".join(filter(None, end)),
     )
     return "\n\n".join(block for block in blocks if block)
+
+
+def _accepted(summaries: Sequence[Summary]) -> Iterator[str]:
+    for summary in summaries:
+        for schedule, why in summary.accepted.items():
+            yield f"accepted  {summary.name} [{schedule}] {why}"
 
 
 def _matrix(summary: Summary) -> Iterator[str]:
@@ -193,9 +209,9 @@ def _cell(verdicts: Sequence[str] | None) -> str:
         return ""
     if not verdicts:
         return "-"
-    failed = [verdict for verdict in verdicts if verdict != "PASS"]
+    failed = [verdict for verdict in verdicts if Verdict[verdict].fails]
     if not failed:
-        return "ok"
+        return "accepted" if "ACCEPTED" in verdicts else "ok"
     many = f" {len(failed)}/{len(verdicts)}" if len(verdicts) > 1 else ""
     return failed[0] + many
 

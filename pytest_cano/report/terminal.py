@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 def status(report: Any) -> tuple[str, str, str]:
     """Return category, letter and word of the report on a schedule."""
     schedule = report.cano_schedule
+    if ("cano.verdict", "ACCEPTED") in map(tuple, report.user_properties):
+        return "accepted", "a", f"ACCEPTED [{schedule}]"
     if report.passed:
         return "passed", ".", f"PASSED [{schedule}]"
     return "failed", "F", f"FAILED [{schedule}]"
@@ -78,9 +80,7 @@ def write_summary(
     if summaries:
         limits += idle_patterns(results)
     failed = bool(problems) or any(
-        verdict != "PASS"
-        for summary in summaries
-        for verdict in summary.verdicts.values()
+        summary.failed or summary.accepted for summary in summaries
     )
     if not (summaries or problems or limits):
         return
