@@ -10,6 +10,7 @@ from cano_core.extension import manager
 from programs import sound
 from pytest_cano.injection import injected, listening
 from pytest_cano.life import Life
+from pytest_cano.script import UNDISTURBED
 from pytest_cano.view import WorldView
 from pytest_cano.world import World
 
@@ -21,7 +22,7 @@ def world(tmp_path: Path) -> World:
 
 def run_in(world: World) -> None:
     """Run a program of which nobody says where it belongs."""
-    asyncio.run(sound(WorldView(Life(world, 99, None), MemoryCheckpointStore)))
+    asyncio.run(sound(WorldView(Life(world, 99, UNDISTURBED), MemoryCheckpointStore)))
 
 
 def test_a_run_belongs_to_the_life_that_began_last(world):
