@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .acceptance import Accept
     from .checking import Report, assert_resumes_to_same_exit, check
+    from .idempotence import assert_idempotent
     from .ledger import EffectLedger
     from .log_check import LogProblem, check_log
     from .notation import SelectorError
@@ -34,6 +35,7 @@ __all__ = [
     "SelectorError",
     "SimulatedCrash",
     "WorldView",
+    "assert_idempotent",
     "assert_resumes_to_same_exit",
     "check",
     "check_log",
@@ -53,6 +55,7 @@ _HOMES = {
     "SelectorError": "notation",
     "SimulatedCrash": "world",
     "WorldView": "view",
+    "assert_idempotent": "idempotence",
     "assert_resumes_to_same_exit": "checking",
     "check": "checking",
     "check_log": "log_check",

@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from faker import Faker
 
     from cano_core.checkpoints.store import CheckpointStore
+    from cano_core.states import State
 
     from .acceptance import Accept
     from .checking import ProgramFunction, Report
+    from .idempotence import Repetitions
+    from .idempotence.program import Build
     from .life import Life
 
 _VIEW = pytest.StashKey[WorldView]()
@@ -91,20 +94,66 @@ class Handle:
         """
         from .checking import check
 
+        return check(
+            program,
+            crash=crash,
+            accept=accept,
+            called="cano.check",
+            **self._search(store, ignore_effects),
+        )
+
+    def assert_idempotent(
+        self,
+        build: Build,
+        state: State,
+        level: int = 2,
+        *,
+        start: State | None = None,
+        data: Any = None,
+        store: str | None = None,
+        ignore_effects: tuple[str, ...] = (),
+    ) -> Repetitions:
+        """Fail if anybody outside can tell that a state's task ran more than once.
+
+        See `pytest_cano.assert_idempotent`.
+
+        Args:
+            build: makes the workflow, given a world that has ``store``, ``ledger``,
+                ``disk`` and ``workflow_id``; called once per life.
+            state: whose task it is.
+            level: 1, run twice; 2, stopped after any of its effects; 3, stopped
+                several times; 4, run once more after the next state's task.
+            start: where the run begins; in ``state`` itself unless given.
+            data: what the run begins with, if the workflow carries data.
+            store: the backend; this test's (its first) unless said otherwise.
+            ignore_effects: names or patterns of effects that may differ, beside
+                those of the ini file.
+        """
+        __tracebackhide__ = True
+        from .idempotence import assert_idempotent
+
+        return assert_idempotent(
+            build,
+            state,
+            level,
+            start=start,
+            data=data,
+            called="cano.assert_idempotent",
+            **self._search(store, ignore_effects),
+        )
+
+    def _search(self, store: str | None, ignore: tuple[str, ...]) -> dict[str, Any]:
+        """Return what a search of this test's own has in common with the test."""
         request = self._request
         request.node.stash[CHECKED] = True
         settings = request.config.stash[SETTINGS]
         factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
-        return check(
-            program,
-            crash=crash,
-            directory=factory.mktemp("cano-check"),
-            workflow_id=self._view.workflow_id,
-            store=store_factory(request.node, store or _backend(request)),
-            ignore_effects=(*settings.ignore_effects, *ignore_effects),
-            accept=accept,
-            called="cano.check",
-        )
+        return {
+            "directory": factory.mktemp("cano-check"),
+            "workflow_id": self._view.workflow_id,
+            "store": store_factory(request.node, store or _backend(request)),
+            "ignore_effects": (*settings.ignore_effects, *ignore),
+        }
 
 
 def view(request: pytest.FixtureRequest) -> WorldView:
