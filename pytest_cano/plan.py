@@ -55,7 +55,7 @@ def make_plan(
     out, unless one is named in full.
     """
     scope = scope or Scope()
-    forgotten = frozenset(_forgotten(baseline))
+    forgotten = frozenset(forgotten_ends(baseline))
     labels = {label for run in baseline.runs.values() for label in run.transitions}
     named: dict[Schedule, None] = {}
     others: dict[Schedule, None] = {}
@@ -116,7 +116,8 @@ def _endings(selector: Selector, scope: Scope) -> Sequence[str]:
     return [kind for kind, _ in selector.kinds]
 
 
-def _forgotten(baseline: Story) -> Iterator[CrashPoint]:
-    for point in baseline.points:
-        if point.moment == "cleared" and not baseline.runs[point.run].remembers:
+def forgotten_ends(story: Story) -> Iterator[CrashPoint]:
+    """Return the points after which a store knows nothing of a run that has ended."""
+    for point in story.points:
+        if point.moment == "cleared" and not story.runs[point.run].remembers:
             yield point

@@ -17,7 +17,7 @@ from .budget import UNLIMITED, Budget
 from .disagreement import Disagreements
 from .explorer import Explorer
 from .faults import DEFAULT
-from .plan import Plan
+from .plan import Plan, forgotten_ends
 from .runner import Order, runner
 from .schedule import Schedule
 from .story import Trial, Verdict
@@ -157,8 +157,10 @@ def _continuations(parents: list[Trial], depth: int) -> Iterator[Schedule]:
         kind, amount = last.kind, last.amount
         if last.described.listed:
             kind, amount = DEFAULT, None
+        forgotten = {*forgotten_ends(trial.story)}
         for point in trial.recovery:
-            yield schedule.then(point, kind, amount)
+            if point not in forgotten:
+                yield schedule.then(point, kind, amount)
 
 
 def _others_listed(trials: Iterable[Trial]) -> Iterator[Schedule]:
