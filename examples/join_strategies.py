@@ -47,7 +47,7 @@ async def ann() -> int:
 
 
 async def bob() -> int:
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
     return 5
 
 

@@ -16,11 +16,12 @@ Prints:
     stream: 9 stars
     stream: 4 stars
     2 pictures, 13 stars
+    drawn, held back, sent, read, read
 """
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import cano_core as cano
@@ -35,6 +36,7 @@ class Issue:
 
     pictures: list[str]
     stars: int = 0
+    diary: list[str] = field(default_factory=list)
 
 
 class Desk:
@@ -82,13 +84,15 @@ class Draw(cano.BatchTask):
     ) -> Literal["Embargo"]:
         drawn = [each.value for each in results if isinstance(each, cano.ItemDone)]
         issue.pictures = drawn
+        issue.diary.append("drawn")
         return "Embargo"
 
 
 class Embargo(cano.TimerTask):
     """Waits until a moment."""
 
-    async def wait(self) -> float:
+    async def wait(self, issue: Issue) -> float:
+        issue.diary.append("held back")
         return 0.01
 
     async def after_wait(self) -> Literal["Send"]:
@@ -97,13 +101,15 @@ class Embargo(cano.TimerTask):
 
 
 async def send(
-    first: int | None, mail: Mail, run: cano.RunContext
+    first: int | None, issue: Issue, mail: Mail, run: cano.RunContext
 ) -> cano.More[int] | cano.Done[Literal["Listen"]]:
     """Goes on step by step; a resumed run goes on with the next one."""
     first = first or 0
     mail.send(READERS[first : first + 2], idempotency_key=run.idempotency_key)
-    more = first + 2 < len(READERS)
-    return cano.More(first + 2) if more else cano.Done("Listen")
+    if first + 2 < len(READERS):
+        return cano.More(first + 2)
+    issue.diary.append("sent")
+    return cano.Done("Listen")
 
 
 class Listen(cano.StreamTask):
@@ -121,9 +127,11 @@ class Listen(cano.StreamTask):
     async def flush_window(self, stars: list[int], issue: Issue) -> None:
         print(f"stream: {sum(stars)} stars")
         issue.stars += sum(stars)
+        issue.diary.append("read")
 
     async def on_close(self, reason: cano.CloseReason, issue: Issue) -> Literal["Read"]:
         print(f"{len(issue.pictures)} pictures, {issue.stars} stars")
+        print(", ".join(issue.diary))
         return "Read"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import final
 
@@ -53,3 +53,17 @@ def count_effects(effects: Iterable[Effect]) -> dict[str, int]:
         identity: count + len(keys.get(identity, ()))
         for identity, count in keyless.items()
     }
+
+
+def first_of_their_key(effects: Iterable[Effect]) -> Iterator[Effect]:
+    """Leave out what comes under a key that another call of that name has taken.
+
+    Whoever remembers a key answers with what it did first, and does nothing more.
+    """
+    owners: dict[tuple[str, str], str] = {}
+    for effect in effects:
+        owner = effect.identity
+        if effect.key is not None:
+            owner = owners.setdefault((effect.name, effect.key), owner)
+        if owner == effect.identity:
+            yield effect

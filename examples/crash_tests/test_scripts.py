@@ -12,6 +12,8 @@ import models_tour
 import pytest
 import saga_payment
 import scheduler
+import subscription
+import upgrade
 import workflow_recovery
 
 from cano_core import RolledBackError, TaskFailedError
@@ -29,11 +31,24 @@ def start(cano_workflow_id):
     return start_or_resume
 
 
-def test_models_tour(start, cano_store, cano_ledger):
+@pytest.fixture
+def data_left(cano_workflow_id):
+    """Read the data that this test's run has ended with."""
+
+    def read(workflow):
+        outcome = asyncio.run(workflow.outcome(cano_workflow_id))
+        return workflow.data_of(outcome)
+
+    return read
+
+
+def test_models_tour(start, data_left, cano, cano_store, cano_ledger):
     mail = cano_ledger.spy(models_tour.Mail())
     workflow = models_tour.newsletter(cano_store, models_tour.Desk(), mail)
-    assert start(workflow, "Choose", data=models_tour.Issue(["a.svg"])) == "Read"
+    issue = models_tour.Issue(["a.svg", "b.svg"])
+    assert start(workflow, "Choose", data=issue) == "Read"
     assert cano_ledger.count("send") == 2
+    cano.observe("issue", data_left(workflow))
 
 
 @pytest.mark.parametrize("way", ["any", "quorum of 2"])
@@ -69,3 +84,45 @@ def test_cancellation_and_timeouts(start, cano_store, cano_ledger):
 
 def test_scheduler(start, cano_store):
     assert start(scheduler.backup(cano_store, scheduler.Cloud()), "Dump") == "Done"
+
+
+@pytest.fixture
+def subscribe(start, cano_store, cano_ledger, cano_disk):
+    """Start the subscription of this test, whose invoices are on this test's disk."""
+
+    def start_or_resume(names, *, valid_until=3):
+        office = subscription.Office(cano_disk)
+        workflow = subscription.subscription(
+            cano_store,
+            cano_ledger.spy(office, ignore="next_number"),
+            cano_ledger.spy(subscription.Bank(valid_until=valid_until)),
+            cano_ledger.spy(subscription.Post()),
+        )
+        plan = subscription.Plan(names, boxes_in=[1, 3])
+        return workflow, start(workflow, "Invoice", data=plan)
+
+    return start_or_resume
+
+
+def test_subscription(subscribe, data_left, cano, cano_ledger):
+    workflow, reached = subscribe(["Ada", "Bob"])
+    assert reached == "Ended"
+    assert cano_ledger.count("charge") == cano_ledger.count("issue") == 3
+    cano.observe("plan", data_left(workflow))
+
+
+def test_subscription_of_a_card_that_expires(subscribe, cano_ledger):
+    with pytest.raises((TaskFailedError, RolledBackError)):
+        subscribe(["Cyd"], valid_until=2)
+    assert cano_ledger.count("refund") == 2
+
+
+def test_upgrade(start, cano, cano_store, cano_ledger, cano_workflow_id):
+    bank = cano_ledger.spy(upgrade.Bank())
+    if cano.life == 1:
+        old = upgrade.version_1(cano_store, bank)
+        reached = start(old, "Quote", data=upgrade.Bill())
+    else:  # whoever comes after the crash has installed the new version
+        reached = asyncio.run(upgrade.pay(cano_store, bank, cano_workflow_id))
+    assert reached == "Paid"
+    assert cano_ledger.count("charge") == 1

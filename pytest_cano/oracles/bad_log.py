@@ -35,6 +35,8 @@ def _problems(run: RunStory) -> Iterator[str]:
     for log in run.logs:
         yield from _broken_rules(log, LogReader(run.transitions, run.kinds))
     yield from run.wrong_ends
+    if run.exit in run.transitions:
+        yield f"the log was let go of in {run.exit}, which is no exit state"
     for row in run.extra_rows:
         yield f"{named(row)} was appended {AGAIN}"
 

@@ -176,3 +176,11 @@ def test_a_row_of_the_extra_start_is_told_as_such():
     assert message(seen) == (
         "row 0 (Start) was appended when the finished program was started once more"
     )
+
+
+def test_a_log_that_was_let_go_of_before_the_exit_state_is_found():
+    seen = run(exit="Process", logs=(rows("Start", "Process"),))
+
+    assert message(story(runs=[seen])) == (
+        "the log was let go of in Process, which is no exit state"
+    )
