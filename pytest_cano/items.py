@@ -35,6 +35,7 @@ from .search import Search
 from .selectors import unmet_message
 from .sharing import share_of
 from .story import Story
+from .thinning import thinned
 from .timeouts import lift_limit
 
 RAN_NOTHING = (
@@ -142,7 +143,9 @@ class _Exploration:
                 self._disks.remove()
             return own
         checked = self._program.item.stash.get(CHECKED, False)
-        plan = self._plan = self._explorer.plan(baseline)
+        plan = self._plan = thinned(
+            self._explorer.plan(baseline), self._asked, self._item.name
+        )
         problems = []
         if plan.points or checked:
             problems += self._unmet(plan)
@@ -161,6 +164,7 @@ class _Exploration:
             unmet=plan.unmet,
             points=map(str, plan.points),
             summary=None if plan.empty else self._summary(plan),
+            limits=plan.limits if plan.empty else (),
             searched=checked,
             idle=self._idle(),
         )
@@ -186,6 +190,10 @@ class _Exploration:
                 summary=self._summary(plan),
             )
         )
+
+    def _asked(self, points: list[str]) -> object:
+        """Ask whether some of the points are to be left out."""
+        return self._item.ihook.pytest_cano_points(item=self._item, points=points)
 
     def _remarks(self, plan: Plan) -> list[str]:
         """Return what is to be known of the search before it begins."""

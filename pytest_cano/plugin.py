@@ -68,6 +68,30 @@ class HookSpecs:
             directory: this test's disk; it exists, and outlives every life.
         """
 
+    @pytest.hookspec(firstresult=True)
+    def pytest_cano_points(
+        self, item: pytest.Item, points: list[str]
+    ) -> list[str] | None:
+        """Leave out crash points of a test, or try them in another order.
+
+        Called in the process of the test, once for each test that is crashed, when
+        its undisturbed run has shown which points its selectors mean; not for
+        ``cano.check``, and not for later crashes of the recovery, for ``everywhere``
+        or for schedules of several points. The first answer counts: the points to
+        crash at, in this order; what is not in it is left out, and the summary says
+        so. None keeps all of them.
+
+        Example::
+
+            def pytest_cano_points(item, points):
+                if item.get_closest_marker("slow"):
+                    return [point for point in points if point.endswith("@end")]
+
+        Args:
+            item: the test.
+            points: the crash points as texts, such as ``Process@effect:1``.
+        """
+
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Register our own hooks."""
