@@ -15,14 +15,7 @@ from mutants.table import MUTANTS
 from mutants.trial import tried
 
 PAGE = Path(__file__).parents[1] / "docs" / "mutants.md"
-SAMPLE = {
-    "memo-ignored-on-resume": ("DUPLICATED", "Invoice@effect:1"),
-    "compensated-row-missing": ("BAD_LOG", "Reserve@undo"),
-    "sequences-not-dense": (
-        "contract: append refuses a gap",
-        "test_append_refuses_a_gap",
-    ),
-}
+SAMPLE = ["memo-ignored-on-resume", "compensated-row-missing", "sequences-not-dense"]
 
 
 def made(**other: str) -> Mutant:
@@ -50,14 +43,15 @@ def test_there_are_many_and_each_has_a_name_of_its_own():
 
 
 @pytest.mark.parametrize("name", SAMPLE)
-def test_a_mutant_is_found_out(name: str, tmp_path: Path):
+def test_a_mutant_is_found_out_as_the_page_says(name: str, tmp_path: Path):
     (mutant,) = (each for each in MUTANTS if each.name == name)
 
     result = tried(mutant.command, tmp_path, mutant)
 
     assert result.status == 1, result.output
-    assert (result.kills[0].verdict, result.kills[0].schedule) == SAMPLE[name]
-    assert result.kills[0].finding
+    kill = result.kills[0]
+    assert page.line(mutant, kill) in PAGE.read_text("utf-8")
+    assert kill.finding
 
 
 def test_the_engine_as_it_is_passes(tmp_path: Path):

@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable
 
 from mutants.campaign import Verdict
+from mutants.mutant import Mutant
 from mutants.table import MUTANTS
+from mutants.trial import Kill
 
 INTRODUCTION = """\
 # Mutants
@@ -41,14 +43,18 @@ def text(verdicts: Iterable[Verdict]) -> str:
         kill = found.get(mutant)
         if kill is None:
             raise ValueError(f"{mutant.name} was not found out")
-        command = mutant.command.replace("|", "\\|")
-        lines.append(
-            f"| `{mutant.name}` | {mutant.rule} | `{command}` | {kill.verdict} "
-            f"| `{kill.schedule}` |"
-        )
+        lines.append(line(mutant, kill))
     table = "\n".join(lines)
     return (
         f"{INTRODUCTION}\n{len(MUTANTS)} mutants, all of them found out:\n\n{table}\n"
+    )
+
+
+def line(mutant: Mutant, kill: Kill) -> str:
+    """Return the line of a mutant."""
+    return (
+        f"| `{mutant.name}` | {mutant.rule} | `{mutant.command}` | {kill.verdict} "
+        f"| `{kill.schedule}` |"
     )
 
 
