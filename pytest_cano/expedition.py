@@ -167,16 +167,21 @@ class Expedition:
         self._world.schedule = "random"
         kinds = (kind for script in scripts for kind in script.kinds)
         expect_power_loss(self._world, kinds)
-        for script in scripts:
+        left, lived = iter(scripts), 0
+        undisturbed = alone = False
+        while lived < len(scripts) and not undisturbed:
             self._schedule = Schedule(tuple(lives)) if lives else None
-            life = self.live(script)
-            if not life.struck:
-                break
-            lives.append(tuple(life.struck))
+            begun = self._disturb(left)
+            lived += len(begun)
+            alone = len(begun) == 1
+            undisturbed = not begun[-1].struck
+            lives += (tuple(life.struck) for life in begun if life.struck)
         if not lives:
             return None
         self._schedule = schedule = Schedule(tuple(lives))
-        return self._recovered(life, schedule, baseline, last=not life.struck)
+        return self._recovered(
+            begun[-1], schedule, baseline, last=undisturbed and alone, alone=alone
+        )
 
     def _recovered(
         self,

@@ -90,7 +90,13 @@ class _Found(Exception):
 def _drawn(points: int, kinds: list[Happening]) -> st.SearchStrategy[Drawn]:
     fault = st.tuples(st.integers(0, points), st.sampled_from(kinds))
     life = st.lists(fault, min_size=1, max_size=MOST_FAULTS)
-    return st.lists(life, min_size=1, max_size=MOST_LIVES)
+    return st.lists(life, min_size=1, max_size=MOST_LIVES).filter(_possible)
+
+
+def _possible(drawn: Drawn) -> bool:
+    """Say whether no power loss ends one of two processes that live side by side."""
+    kinds = {kind for life in drawn for _, (kind, _) in life}
+    return "twin" not in kinds or all(FAULTS[kind].family != "disk" for kind in kinds)
 
 
 def _script(faults: list[tuple[int, Happening]]) -> Script:

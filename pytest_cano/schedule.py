@@ -159,6 +159,16 @@ class Schedule:
     def __post_init__(self) -> None:
         if not self.lives or not all(self.lives):
             raise ValueError("a schedule has at least one fault for each life")
+        left = [*self.lives]
+        while left:
+            beside = left.pop(0)
+            if any(fault.kind == "twin" for fault in beside):
+                beside += left.pop(0) if left else ()
+                if any(fault.described.family == "disk" for fault in beside):
+                    raise SelectorError(
+                        f"{str(self)!r}: a power loss ends both of two processes that "
+                        "live at the same time, so it can't happen to one of them"
+                    )
 
     def __str__(self) -> str:
         return " > ".join(" + ".join(map(str, faults)) for faults in self.lives)

@@ -46,12 +46,42 @@ def test_a_fault_reads_back_as_itself(fault: Fault):
     assert Fault.parse(str(fault)) == fault
 
 
-@given(st.lists(st.lists(faults(), min_size=1, max_size=3), min_size=1, max_size=4))
+@given(
+    st.lists(
+        st.lists(
+            faults().filter(lambda fault: fault.kind != "twin"), min_size=1, max_size=3
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
 def test_a_schedule_reads_back_as_itself(lives: list[list[Fault]]):
     schedule = Schedule(tuple(map(tuple, lives)))
 
     assert Schedule.parse(str(schedule)) == schedule
     assert Schedule.parse(schedule.written_out) == schedule
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A@end=twin + B@end=torn:1",
+        "A@end=twin > B@end=torn:1",
+        "A@end=unsynced:1 + A@end=twin",
+    ],
+)
+def test_a_power_loss_ends_both_of_two_processes(text: str):
+    with pytest.raises(SelectorError, match="a power loss ends both of two processes"):
+        Schedule.parse(text)
+
+
+def test_a_power_loss_after_two_processes_is_one_like_any_other():
+    for text in (
+        "A@end=torn:1 > A@start=twin > B@end",
+        "A@end=twin > B@end > A@start=torn:1",
+        "A@end=twin > B@end=twin > A@start=torn:1",
+    ):
+        assert str(Schedule.parse(text)) == text
 
 
 @given(points())
