@@ -73,7 +73,7 @@ class Edges:
                 from .detail import in_detail
 
                 attempt = in_detail(frame, attempt)
-            if life.disturbed:
+            if life.disturbed or life.world.schedule:
                 attempt = until_crash(life, attempt)
             with own_strand():
                 result = await attempt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Final, final
 
@@ -188,4 +189,5 @@ class Explorer:
         world.usual = self._usual
         world.tells_states = tells_states
         world.detail = self.scope.detail
+        world.timeout = self.scope.timeout or math.inf
         return world

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -109,6 +111,7 @@ class Life:
         self.frames: dict[tuple[int, str, int, bool], TaskFrame] = {}
         self.paths: dict[int, list[str]] = {}
         self.storeless_runs = 0
+        self._began = time.monotonic()
         self._points: dict[CrashPoint, None] = {}
         self.counts: Counter[str] = Counter()
         self._watchers: list[Callable[[], object]] = []
@@ -150,6 +153,23 @@ class Life:
     def points(self) -> tuple[CrashPoint, ...]:
         """The crash points that it met, each once, in order."""
         return tuple(self._points)
+
+    @property
+    def limit(self) -> float:
+        """Seconds that it may take; infinite for no limit.
+
+        A life in which something hangs has a clock that leaps, and needs none.
+        """
+        if not self.world.schedule or "hang" in self.script.kinds:
+            return math.inf
+        return self.world.timeout
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds of its limit that are left; None if there is none."""
+        if self.limit == math.inf:
+            return None
+        return max(0.0, self._began + self.limit - time.monotonic())
 
     @property
     def disturbed(self) -> bool:

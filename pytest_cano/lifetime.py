@@ -19,6 +19,14 @@ GRACE = 0.25
 """Seconds in which a life's code may unwind by itself, for instance close stores."""
 
 
+def _limited(life: Life, loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle | None:
+    """Let a life be given up that takes longer than it may."""
+    left = life.seconds_left
+    if left is None:
+        return None
+    return loop.call_later(left, life.give_up, f"no end after {life.limit:g} seconds")
+
+
 async def until_crash(life: Life, awaitable: Awaitable[T]) -> T:
     """Await something, but not much longer than its life lasts.
 
@@ -50,6 +58,7 @@ async def until_crash(life: Life, awaitable: Awaitable[T]) -> T:
             loop.call_soon_threadsafe(arm)
 
     withdraw = life.on_crash(crashed)
+    limit = _limited(life, loop)
     try:
         return await awaitable
     except asyncio.CancelledError:
@@ -57,6 +66,8 @@ async def until_crash(life: Life, awaitable: Awaitable[T]) -> T:
             raise
         raise life.crash() from None
     finally:
+        if limit is not None:
+            limit.cancel()
         waiting = False
         withdraw()
         if timer is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import threading
 from collections.abc import Callable, Mapping
@@ -46,6 +47,7 @@ class World:
         now: how many things have happened so far; see `tick`.
         usual: how often things happen in the undisturbed run, once that is known.
         detail: how fine the crash points inside of tasks are.
+        timeout: seconds that a life may take while something is being tried.
         schedule: what is being tried in it, as text; empty for nothing.
         tells_states: whether a crash is to say what durable state it left.
         on_sqlite: whether a store had its file on the disk by way of SQLite.
@@ -70,6 +72,7 @@ class World:
         self.on_sqlite = False
         self.schedule = ""
         self.detail = "effects"
+        self.timeout = math.inf
         self.effects: list[Effect] = []
         self.book = RunBook(disk)
         self.lives: list[Life] = []

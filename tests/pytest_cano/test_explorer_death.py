@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cano_core import RunContext
 from cano_core.extension import manager
 from programs import (
     THRICE,
@@ -14,6 +15,7 @@ from programs import (
     shop,
     sound,
 )
+from pytest_cano import check
 from pytest_cano.story import Verdict
 from pytest_cano.view import WorldView
 
@@ -233,3 +235,25 @@ def test_nothing_stays_registered(search):
     search(sound).verdicts()
 
     assert manager.get_plugins() == set()
+
+
+def test_a_life_that_waits_for_what_only_memory_held_is_given_up():
+    answers: dict[str, asyncio.Event] = {}
+
+    async def program(world: WorldView) -> None:
+        async def ask(run: RunContext) -> str:
+            if world.life == 1:
+                answers["order"] = asyncio.Event()
+                world.ledger.effect("ask", key=run.idempotency_key)
+                answers["order"].set()
+            await asyncio.wait_for(answers.get("order", asyncio.Event()).wait(), None)
+            return "Done"
+
+        answers.clear()
+        workflow = shop(world, process=ask)
+        await workflow.start_or_resume("Start", workflow_id=world.workflow_id)
+
+    report = check(program, crash="Process@effect:1", timeout=0.2)
+
+    assert report.verdicts == {"Process@effect:1": "TIMEOUT"}
+    assert "no end after 0.2 seconds" in str(report)
