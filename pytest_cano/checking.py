@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, final
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 from cano_core.checkpoints.store import CheckpointStore
 
@@ -30,6 +30,9 @@ from .scope import Scope
 from .search import Search
 from .selectors import SelectorError, parse_endings, parse_selectors, unmet_message
 from .view import WorldView
+
+if TYPE_CHECKING:
+    from .spy import KeyFunction
 
 ProgramFunction: TypeAlias = Callable[[WorldView], Any]
 """A sync or async function, called once per life."""
@@ -75,6 +78,8 @@ def check(
     workflow_id: str = "cano-check",
     store: str | Callable[[Path], CheckpointStore] = "sqlite",
     ignore_effects: tuple[str, ...] = (),
+    ignore_observations: tuple[str, ...] = (),
+    effect_key: KeyFunction | None = None,
     ending: str | Sequence[str] = DEFAULT,
     depth: int | None = None,
     budget: str | None = None,
@@ -96,6 +101,10 @@ def check(
         store: what ``world.store`` is: ``sqlite``, ``memory``, or a function that
             opens a store in a directory.
         ignore_effects: names of effects (fnmatch patterns) that are not judged.
+        ignore_observations: names of observations (fnmatch patterns) that are not
+            compared.
+        effect_key: given name, positional and keyword arguments of a spied call that
+            has no key by itself, it returns the key, or None.
         ending: how lives end where ``crash`` does not say: one ending, several, or
             ``all`` of them.
         depth: how many lives in a row are crashed; None for 1, or 2 where the
@@ -120,7 +129,7 @@ def check(
         parse_endings(ending), depth, seed=seed, timeout=timeout, workers=workers
     )
     share = UNLIMITED if budget is None else SessionBudget(budget, 1).share()
-    started = FunctionProgram(program, opener(store))
+    started = FunctionProgram(program, opener(store), effect_key)
 
     def explore() -> Report:
         with listening(), worlds(directory, workflow_id) as new_world:
@@ -129,6 +138,7 @@ def check(
                 new_world=new_world,
                 selectors=selectors,
                 ignore_effects=ignore_effects,
+                ignore_observations=ignore_observations,
                 scope=scope,
                 processes=Forking(timeout),
             )
@@ -157,6 +167,7 @@ class FunctionProgram:
     Args:
         function: sync or async.
         open_store: opens the store of a world.
+        effect_key: finds the keys of spied calls that have none by themselves.
 
     Attributes:
         name: of the function.
@@ -167,15 +178,17 @@ class FunctionProgram:
         self,
         function: ProgramFunction,
         open_store: Opener,
+        effect_key: KeyFunction | None = None,
     ) -> None:
         self.name = getattr(function, "__name__", type(function).__name__)
         self._function = function
         self.error: BaseException | None = None
         self._open_store = open_store
+        self._effect_key = effect_key
 
     def live(self, life: Life) -> LifeResult:
         """Call the function once."""
-        view = WorldView(life, lambda: self._open_store(life.world))
+        view = WorldView(life, lambda: self._open_store(life.world), self._effect_key)
         self.error = None
         try:
             with life.here():

@@ -66,6 +66,19 @@ class Disks:
         effects = self._first.effects if self._first else ()
         return frozenset(effect.name for effect in effects)
 
+    @property
+    def observations(self) -> frozenset[str]:
+        """Names of the undisturbed run's observations, the ignored ones too."""
+        lives = self._first.lives if self._first else ()
+        return frozenset(
+            name
+            for life in lives
+            for name in (
+                *life.observations,
+                *(name for _, name in life.task_observations),
+            )
+        )
+
     def remove(self) -> None:
         """Remove all of them: there is nothing to look at."""
         shutil.rmtree(self._directory, ignore_errors=True)

@@ -4,9 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import final
+from typing import Final, Literal, TypeAlias, final
 
+from .notation import did_you_mean
 from .schedule import CrashPoint
+
+Semantics: TypeAlias = Literal["exactly_once", "at_least_once"]
+"""What is right about an effect after a crash: as often as undisturbed, or more."""
+
+SEMANTICS: Final[tuple[Semantics, ...]] = ("exactly_once", "at_least_once")
+
+
+def checked(semantics: str) -> Semantics:
+    """Return semantics as they were said.
+
+    Raises:
+        ValueError: there are none of that name.
+    """
+    for known in SEMANTICS:
+        if semantics == known:
+            return known
+    raise ValueError(
+        f"semantics={semantics!r} is not one of {', '.join(SEMANTICS)}"
+        + did_you_mean(str(semantics), SEMANTICS)
+    )
 
 
 @final
@@ -25,6 +46,8 @@ class Effect:
         session: which start or resumption of its run it belongs to; 0 for none.
         strand: which strand of its visit it happened in; see `pytest_cano.strands`.
         undoing: whether it belongs to the compensation of the visit.
+        dedupe: what its receiver knows repeats by, as text; None if by the key only.
+        semantics: what is right about it after a crash.
     """
 
     name: str
@@ -37,22 +60,52 @@ class Effect:
     session: int = 0
     strand: int = 0
     undoing: bool = False
+    dedupe: str | None = None
+    semantics: Semantics = "exactly_once"
+
+    @property
+    def repeated_by(self) -> tuple[str, str, str] | None:
+        """What a later effect that repeats it has in common with it, if anything."""
+        if self.dedupe is not None:
+            return "dedupe", self.name, self.dedupe
+        return None if self.key is None else ("key", self.identity, self.key)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call that is about to be an effect, without the key among its arguments.
+
+    Attributes:
+        name: of the call.
+        identity: name and arguments as text.
+        key: the idempotency key, or None.
+        dedupe: what its receiver knows repeats by, as text, if not by the key only.
+        semantics: what is right about it after a crash.
+    """
+
+    name: str
+    identity: str
+    key: str | None = None
+    dedupe: str | None = None
+    semantics: Semantics = "exactly_once"
 
 
 def count_effects(effects: Iterable[Effect]) -> dict[str, int]:
-    """Count each identity: its distinct keys, and its calls without a key."""
-    keyless: dict[str, int] = {}
-    keys: dict[str, set[str]] = {}
+    """Count each identity: its distinct keys, and its calls without a key.
+
+    What the receiver itself knows as a repeat of an earlier call, whatever its
+    arguments, has changed nothing and is not counted.
+    """
+    counts: dict[str, int] = {}
+    seen: set[tuple[str, str, str]] = set()
     for effect in effects:
-        keyless.setdefault(effect.identity, 0)
-        if effect.key is None:
-            keyless[effect.identity] += 1
-        else:
-            keys.setdefault(effect.identity, set()).add(effect.key)
-    return {
-        identity: count + len(keys.get(identity, ()))
-        for identity, count in keyless.items()
-    }
+        repeated = effect.repeated_by
+        if repeated is None or repeated not in seen:
+            counts[effect.identity] = counts.get(effect.identity, 0) + 1
+        if repeated is not None:
+            seen.add(repeated)
+    return counts
 
 
 def first_of_their_key(effects: Iterable[Effect]) -> Iterator[Effect]:
@@ -63,7 +116,7 @@ def first_of_their_key(effects: Iterable[Effect]) -> Iterator[Effect]:
     owners: dict[tuple[str, str], str] = {}
     for effect in effects:
         owner = effect.identity
-        if effect.key is not None:
+        if effect.key is not None and effect.dedupe is None:
             owner = owners.setdefault((effect.name, effect.key), owner)
         if owner == effect.identity:
             yield effect

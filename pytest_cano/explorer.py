@@ -39,6 +39,8 @@ class Explorer:
         new_world: makes a world with an empty disk.
         selectors: what to crash.
         ignore_effects: names of effects (fnmatch patterns) that are not judged.
+        ignore_observations: names of observations (fnmatch patterns) that are not
+            compared.
         scope: how far to go.
         processes: gives lives a process of their own; None where that can't be.
 
@@ -53,6 +55,7 @@ class Explorer:
         new_world: Callable[[], World],
         selectors: Sequence[Selector],
         ignore_effects: Sequence[str] = (),
+        ignore_observations: Sequence[str] = (),
         scope: Scope | None = None,
         processes: Host | None = None,
     ) -> None:
@@ -63,6 +66,7 @@ class Explorer:
         self._processes = processes
         self._new_world = new_world
         self._ignored = tuple(ignore_effects)
+        self._ignored_observations = tuple(ignore_observations)
         self._baseline: Story | None = None
         self._usual: Mapping[str, int] | None = None
         self._first_runs: Mapping[RunKey, int] = {}
@@ -185,6 +189,7 @@ class Explorer:
     def _world(self, *, tells_states: bool = False) -> World:
         world = self._new_world()
         world.ignored = self._ignored
+        world.ignored_observations = self._ignored_observations
         world.book.expected = self._expected
         world.usual = self._usual
         world.tells_states = tells_states

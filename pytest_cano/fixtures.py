@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .idempotence import Repetitions
     from .idempotence.program import Build
     from .life import Life
+    from .spy import KeyFunction
 
 _VIEW = pytest.StashKey[WorldView]()
 _ONLY_LIFE: pytest.StashKey[Life] = pytest.StashKey()
@@ -79,6 +80,7 @@ class Handle:
         crash: str | Sequence[str] = "all",
         store: str | None = None,
         ignore_effects: tuple[str, ...] = (),
+        ignore_observations: tuple[str, ...] = (),
         accept: Sequence[Accept] = (),
     ) -> Report:
         """Crash a program at every selected moment, restart it, and judge it.
@@ -90,6 +92,7 @@ class Handle:
             store: the backend; this test's (its first) unless said otherwise.
             ignore_effects: names or patterns of effects that may differ, beside
                 those of the ini file.
+            ignore_observations: the same for observations.
             accept: known exceptions.
         """
         from .checking import check
@@ -99,7 +102,7 @@ class Handle:
             crash=crash,
             accept=accept,
             called="cano.check",
-            **self._search(store, ignore_effects),
+            **self._search(store, ignore_effects, ignore_observations),
         )
 
     def assert_idempotent(
@@ -142,7 +145,12 @@ class Handle:
             **self._search(store, ignore_effects),
         )
 
-    def _search(self, store: str | None, ignore: tuple[str, ...]) -> dict[str, Any]:
+    def _search(
+        self,
+        store: str | None,
+        ignore: tuple[str, ...],
+        unobserved: tuple[str, ...] = (),
+    ) -> dict[str, Any]:
         """Return what a search of this test's own has in common with the test."""
         request = self._request
         request.node.stash[CHECKED] = True
@@ -153,6 +161,8 @@ class Handle:
             "workflow_id": self._view.workflow_id,
             "store": store_factory(request.node, store or _backend(request)),
             "ignore_effects": (*settings.ignore_effects, *ignore),
+            "ignore_observations": (*settings.ignore_observations, *unobserved),
+            "effect_key": _effect_key(request.node),
         }
 
 
@@ -164,7 +174,9 @@ def view(request: pytest.FixtureRequest) -> WorldView:
         _require_asyncio(request)
         life = _life(request)
         seen = stash[_VIEW] = WorldView(
-            life, lambda: make_store(request.node, _backend(request), life.world)
+            life,
+            lambda: make_store(request.node, _backend(request), life.world),
+            _effect_key(request.node),
         )
     return seen
 
@@ -195,6 +207,19 @@ def _life(request: pytest.FixtureRequest) -> Life:
         )
         life = stash[_ONLY_LIFE] = world.new_life()
     return life
+
+
+def _effect_key(node: Any) -> KeyFunction | None:
+    """Return what asks the suite's hook for a key, if the suite has one."""
+    hook = node.ihook.pytest_cano_effect_key
+    if not hook.get_hookimpls():
+        return None
+
+    def ask(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+        key: object = hook(name=name, args=args, kwargs=kwargs)
+        return key
+
+    return ask
 
 
 def _made(make: Callable[[], CheckpointStore]) -> CheckpointStore:

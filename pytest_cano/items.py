@@ -107,6 +107,7 @@ class _Exploration:
         self._brief = item.config.getoption("tbstyle", "auto") == "line"
         self._program = ItemProgram(item)
         self._ignored = settings.ignore_effects
+        self._ignored_observations = settings.ignore_observations
         self._disks = Disks(item, self._ignored)
         self._processes = ItemProcesses(item, choice.scope.timeout)
         self._explorer = Explorer(
@@ -114,6 +115,7 @@ class _Exploration:
             new_world=self._disks.new_world,
             selectors=(*choice.own, *choice.session),
             ignore_effects=self._ignored,
+            ignore_observations=settings.ignore_observations,
             scope=choice.scope,
             processes=self._processes,
         )
@@ -217,11 +219,16 @@ class _Exploration:
         return [f"{self._item.name}: was expected to fail, so it was not crashed"]
 
     def _idle(self) -> list[str]:
-        """Return the patterns of ignored effects that none of this test's has."""
+        """Return a line for each pattern to be ignored that nothing here has."""
+        kinds = (
+            ("effect", self._ignored, self._disks.effects),
+            ("observation", self._ignored_observations, self._disks.observations),
+        )
         return [
-            pattern
-            for pattern in self._ignored
-            if not any(fnmatchcase(name, pattern) for name in self._disks.effects)
+            f"cano_ignore_{kind}s: no {kind} is called {pattern!r}"
+            for kind, patterns, names in kinds
+            for pattern in patterns
+            if not any(fnmatchcase(name, pattern) for name in names)
         ]
 
     def _unmet(self, plan: Plan) -> list[str]:

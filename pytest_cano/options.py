@@ -133,6 +133,13 @@ OPTIONS = (
         "Effects that may differ between two undisturbed runs: names or patterns "
         "such as audit_*.",
     ),
+    Option(
+        "cano_ignore_observations",
+        "args",
+        (),
+        "Observations that may differ between two runs: names or patterns such as "
+        "seen_*.",
+    ),
 )
 
 
@@ -186,6 +193,7 @@ class Settings:
         select: which tests are crashed.
         stores: backends for tests that name none.
         ignore_effects: patterns of effects that may differ.
+        ignore_observations: patterns of observations that may differ.
         endings: how lives end.
         depth: how many lives in a row are crashed, or None.
         detail: how fine the crash points inside of tasks are.
@@ -200,6 +208,7 @@ class Settings:
     select: str = "cano"
     stores: tuple[str, ...] = DEFAULT_STORES
     ignore_effects: tuple[str, ...] = ()
+    ignore_observations: tuple[str, ...] = ()
     endings: tuple[str, ...] = ("raise",)
     depth: int | None = None
     detail: str = "effects"
@@ -236,6 +245,7 @@ def resolve(given: Mapping[str, Any], ini: Mapping[str, Any]) -> Settings:
         select=said.one_of("cano_select", SELECTS),
         stores=stores or DEFAULT_STORES,
         ignore_effects=words(ini["cano_ignore_effects"]),
+        ignore_observations=words(ini["cano_ignore_observations"]),
         endings=said.endings(),
         depth=said.number("cano_depth", least=1, most=DEEPEST),
         detail=said.one_of("cano_detail", DETAILS),

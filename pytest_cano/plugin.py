@@ -92,6 +92,30 @@ class HookSpecs:
             points: the crash points as texts, such as ``Process@effect:1``.
         """
 
+    @pytest.hookspec(firstresult=True)
+    def pytest_cano_effect_key(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> object:
+        """Say which idempotency key a call to the outside world bears.
+
+        Called in the process of the test, in whichever life, thread and event loop
+        the call is made, for every call of what ``cano_ledger.spy`` stands in for
+        that has no key by itself: none in the parameter of that name, where the spy
+        was given no function that finds it. The first answer counts; None means that
+        the call has no key. The key stays among the arguments that are compared.
+
+        Example::
+
+            def pytest_cano_effect_key(name, args, kwargs):
+                return kwargs.get("headers", {}).get("Idempotency-Key")
+
+        Args:
+            name: of the method, with the parts of the client it belongs to:
+                ``charges.create``.
+            args: its positional arguments.
+            kwargs: its keyword arguments.
+        """
+
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Register our own hooks."""

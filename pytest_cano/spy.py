@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final, Protocol, TypeAlias, final
 
+from .effects import Call, Semantics
 from .life import Life
 from .services import is_about_the_mock, is_service
 
@@ -18,8 +19,8 @@ KeyFunction: TypeAlias = Callable[[str, tuple[Any, ...], dict[str, Any]], object
 class Record(Protocol):
     """Records one effect; see `EffectLedger.effect`."""
 
-    def __call__(self, name: str, identity: str, key: object) -> bool:
-        """Record it under the identity, and say whether it is new."""
+    def __call__(self, call: Call, /) -> bool:
+        """Record it, and say whether it is new."""
 
 
 LIFECYCLE: Final = frozenset({"setup", "teardown", "health", "close", "aclose"})
@@ -42,20 +43,52 @@ class Watch:
         record: records an effect.
         key: the parameter that holds the idempotency key, or what finds it.
         ignore: names (fnmatch patterns) whose calls are no effects.
+        semantics: of calls, by the patterns of their names; the first that fits.
+        dedupe_by: finds what the receiver knows repeats by, if it does.
+        effect_key: finds keys where a parameter was looked for, and not found.
     """
 
     life: Life
     record: Record
     key: str | KeyFunction
     ignore: tuple[str, ...] = ()
+    semantics: tuple[tuple[str, Semantics], ...] = ()
+    dedupe_by: KeyFunction | None = None
+    effect_key: KeyFunction | None = None
 
     def ignores(self, name: str) -> bool:
         """Say whether calls of that name are no effects."""
-        last = name.rpartition(".")[2]
-        return any(
-            fnmatchcase(name, pattern) or fnmatchcase(last, pattern)
-            for pattern in self.ignore
+        return any(_fits(name, pattern) for pattern in self.ignore)
+
+    def call(
+        self, name: str, method: Callable[..., Any], args: Any, kwargs: Any
+    ) -> Call:
+        """Return what a call is as an effect."""
+        key, positional, named = _apart(method, args, kwargs, self.key)
+        if not isinstance(self.key, str):
+            # Where in the arguments it stands is not known, so they stay as they are.
+            key = self.key(name, tuple(args), dict(kwargs))
+        elif key is None and self.effect_key is not None:
+            key = self.effect_key(name, tuple(args), dict(kwargs))
+        dedupe = None
+        if self.dedupe_by is not None:
+            dedupe = self.dedupe_by(name, tuple(args), dict(kwargs))
+        describer = self.life.describer
+        return Call(
+            name,
+            describer.call(name, positional, named),
+            None if key is None else str(key),
+            None if dedupe is None else describer.value(dedupe),
+            next(
+                (each for pattern, each in self.semantics if _fits(name, pattern)),
+                "exactly_once",
+            ),
         )
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Say whether a pattern fits a method's name, or its last part."""
+    return fnmatchcase(name, pattern) or fnmatchcase(name.rpartition(".")[2], pattern)
 
 
 def spy(target: object, watch: Watch, name: str = "") -> Spy:
@@ -168,26 +201,22 @@ def _call(self: Spy, *args: Any, **kwargs: Any) -> Any:
         return target(*args, **kwargs)
     if name.rpartition(".")[2] in LIFECYCLE and not args and not kwargs:
         return target()
-    key, positional, named = _apart(name, target, args, kwargs, watch.key)
-    identity = watch.life.describer.call(name, positional, named)
-    watch.life.require_alive(identity)
+    call = watch.call(name, target, args, kwargs)
+    watch.life.require_alive(call.identity)
     result = target(*args, **kwargs)
     if inspect.isawaitable(result):
-        return _finished(result, watch, name, identity, key)
-    watch.record(name, identity, key)
+        return _finished(result, watch, call)
+    watch.record(call)
     return result
 
 
-async def _finished(
-    awaitable: Awaitable[Any], watch: Watch, name: str, identity: str, key: object
-) -> Any:
+async def _finished(awaitable: Awaitable[Any], watch: Watch, call: Call) -> Any:
     result = await awaitable
-    watch.record(name, identity, key)
+    watch.record(call)
     return result
 
 
 def _apart(
-    name: str,
     method: Callable[..., Any],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
@@ -196,8 +225,7 @@ def _apart(
     """Take the idempotency key out of a call, wherever it stands."""
     positional, named = list(args), dict(kwargs)
     if not isinstance(key, str):
-        # Where in the arguments it stands is not known, so they stay as they are.
-        return key(name, tuple(args), dict(kwargs)), positional, named
+        return None, positional, named
     if key in named:
         return named.pop(key), positional, named
     try:

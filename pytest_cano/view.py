@@ -6,13 +6,16 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from cano_core.checkpoints.store import CheckpointStore
 
 from .bound_store import bound_store
 from .ledger import EffectLedger
 from .life import Life
+
+if TYPE_CHECKING:
+    from .spy import KeyFunction
 
 
 @final
@@ -22,6 +25,7 @@ class WorldView:
     Args:
         life: the life.
         open_store: opens the checkpoint store on this world's disk.
+        effect_key: finds the keys of spied calls that have none by themselves.
 
     Attributes:
         ledger: the outside world.
@@ -30,8 +34,13 @@ class WorldView:
         life: number of the life, from 1.
     """
 
-    def __init__(self, life: Life, open_store: Callable[[], CheckpointStore]) -> None:
-        self.ledger = EffectLedger(life)
+    def __init__(
+        self,
+        life: Life,
+        open_store: Callable[[], CheckpointStore],
+        effect_key: KeyFunction | None = None,
+    ) -> None:
+        self.ledger = EffectLedger(life, effect_key)
         self.disk: Path = life.world.disk
         self.workflow_id: str = life.world.workflow_id
         self.life: int = life.number

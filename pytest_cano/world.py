@@ -78,7 +78,7 @@ class World:
         self.lives: list[Life] = []
         self.lock = threading.RLock()
         self._kept: dict[str, Any] = {}
-        self._keys: set[tuple[str, str]] = set()
+        self._keys: set[tuple[str, str, str]] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process can know of it."""
@@ -130,12 +130,13 @@ class World:
             self.now += 1
             return self.now
 
-    def is_new(self, name: str, key: str | None) -> bool:
-        """Take note of an effect's key; False if it was seen before."""
-        if key is None:
+    def is_new(self, name: str, key: str | None, dedupe: str | None = None) -> bool:
+        """Take note of what repeats of an effect are known by; False if it is one."""
+        by, text = ("key", key) if dedupe is None else ("dedupe", dedupe)
+        if text is None:
             return True
         known = len(self._keys)
-        self._keys.add((name, key))
+        self._keys.add((name, by, text))
         return len(self._keys) > known
 
     def ignores(self, name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cano_core.checkpoints.store import CheckpointStore
 from cano_core.states import State
@@ -15,6 +15,9 @@ from ..places import opener, outside_of_loops, worlds
 from .levels import LEVELS
 from .program import Build, Wanted
 from .repeating import Repeating, Repetitions
+
+if TYPE_CHECKING:
+    from ..spy import KeyFunction
 
 
 def assert_idempotent(
@@ -28,6 +31,8 @@ def assert_idempotent(
     workflow_id: str = "cano-idempotent",
     store: str | Callable[[Path], CheckpointStore] = "sqlite",
     ignore_effects: tuple[str, ...] = (),
+    ignore_observations: tuple[str, ...] = (),
+    effect_key: KeyFunction | None = None,
     called: str = "assert_idempotent",
 ) -> Repetitions:
     """Fail if anybody outside can tell that a state's task ran more than once.
@@ -54,6 +59,10 @@ def assert_idempotent(
         store: what ``world.store`` is: ``sqlite``, ``memory``, or a function that
             opens a store in a directory.
         ignore_effects: names of effects (fnmatch patterns) that are not judged.
+        ignore_observations: names of observations (fnmatch patterns) that are not
+            compared.
+        effect_key: given name, positional and keyword arguments of a spied call that
+            has no key by itself, it returns the key, or None.
         called: what reports call this function.
 
     Returns:
@@ -80,6 +89,8 @@ def assert_idempotent(
                 new_world=new_world,
                 open_store=open_store,
                 ignore_effects=ignore_effects,
+                ignore_observations=ignore_observations,
+                effect_key=effect_key,
                 again=again,
             ).run()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from ..checking import FunctionProgram
 from ..explorer import Explorer
@@ -17,6 +17,9 @@ from .part import Part, Repeated
 from .passage import Passage
 from .program import TaskProgram, Wanted
 from .telling import failure_of
+
+if TYPE_CHECKING:
+    from ..spy import KeyFunction
 
 
 @final
@@ -66,6 +69,9 @@ class Repeating:
         new_world: makes a world with an empty disk.
         open_store: opens the store of a world.
         ignore_effects: names of effects (fnmatch patterns) that are not judged.
+        ignore_observations: names of observations (fnmatch patterns) that are not
+            compared.
+        effect_key: finds the keys of spied calls that have none by themselves.
         again: the call that does this once more.
     """
 
@@ -77,6 +83,8 @@ class Repeating:
         new_world: Callable[[], World],
         open_store: Opener,
         ignore_effects: Sequence[str],
+        ignore_observations: Sequence[str] = (),
+        effect_key: KeyFunction | None = None,
         again: str,
     ) -> None:
         self._wanted = wanted
@@ -84,6 +92,8 @@ class Repeating:
         self._make_world = new_world
         self._open_store = open_store
         self._ignored = tuple(ignore_effects)
+        self._ignored_observations = tuple(ignore_observations)
+        self._effect_key = effect_key
         self._again = again
         self._limits: list[str] = []
         self._verdicts: dict[str, str] = {}
@@ -128,16 +138,18 @@ class Repeating:
         return failure_of(part.name, part.kind, failed[0][0], trials, again=self._again)
 
     def _explore(self, function: TaskProgram) -> tuple[FunctionProgram, Explorer]:
-        program = FunctionProgram(function, self._open_store)
+        program = FunctionProgram(function, self._open_store, self._effect_key)
         explorer = Explorer(
             program,
             new_world=self._make_world,
             selectors=(),
             ignore_effects=self._ignored,
+            ignore_observations=self._ignored_observations,
         )
         return program, explorer
 
     def _new_world(self) -> World:
         world = self._make_world()
         world.ignored = self._ignored
+        world.ignored_observations = self._ignored_observations
         return world

@@ -16,7 +16,8 @@ LONGEST_KEY = 12
 class Duplicated:
     """The outside world must not be changed more often because of a crash.
 
-    An effect's count is its distinct keys and its calls without a key. In the extra
+    An effect's count is its distinct keys and its calls without a key; one that may
+    happen more often is judged only if it never happens undisturbed. In the extra
     start of a finished program only effects of tasks are judged: any start of a
     program does what its body does after the run, and in a test that is looking at
     the result.
@@ -33,8 +34,13 @@ def _too_often(baseline: Story, story: Story) -> Iterator[str]:
     earlier = [effect for effect in story.effects if effect.life != extra]
     usual, seen = count_effects(baseline.effects), count_effects(earlier)
     of_tasks = {effect.identity for effect in earlier if effect.point is not None}
+    repeatable = {
+        each.identity
+        for each in (*baseline.effects, *earlier)
+        if each.semantics == "at_least_once" and usual.get(each.identity)
+    }
     for identity, count in seen.items():
-        if count > usual.get(identity, 0):
+        if count > usual.get(identity, 0) and identity not in repeatable:
             calls = [effect for effect in earlier if effect.identity == identity]
             same_key = _under_the_same_key(calls[-1], earlier)
             if same_key and not usual.get(identity, 0):
@@ -74,16 +80,19 @@ def _under_the_same_key(effect: Effect, effects: Sequence[Effect]) -> str:
 def _about_keys(calls: Sequence[Effect]) -> Iterator[str]:
     """Say what the keys, or their absence, have to do with it."""
     lives: dict[str, int] = {}
+    deduped = any(call.dedupe is not None for call in calls)
     for call in calls:
-        if call.key is not None:
-            lives.setdefault(call.key, call.life)
+        known_by = call.dedupe if deduped else call.key
+        if known_by is not None:
+            lives.setdefault(known_by, call.life)
     if len(lives) > 1:
         shown = _told_apart(list(lives))
         keys = ", ".join(
             f"{key!r} in life {life}"
             for key, life in zip(shown, lives.values(), strict=True)
         )
-        yield f"its key differed: {keys}"
+        what = "what its receiver knows repeats by" if deduped else "its key"
+        yield f"{what} differed: {keys}"
     elif len(calls) > 1 and not lives:
         yield "no call had a key; hand it key=run.idempotency_key"
         yield (
@@ -121,8 +130,10 @@ def _in_extra_start(story: Story) -> Iterator[str]:
         return
     of_tasks = [effect for effect in story.effects if effect.point is not None]
     before = count_effects(e for e in of_tasks if e.life != story.extra.number)
+    repeatable = {e.identity for e in of_tasks if e.semantics == "at_least_once"}
     for identity, count in count_effects(of_tasks).items():
-        if count > before.get(identity, 0):
+        known = before.get(identity, 0)
+        if count > known and not (known and identity in repeatable):
             yield (
                 f"{identity} happened {times(count - before.get(identity, 0))} more "
                 f"{AGAIN}"

@@ -76,11 +76,8 @@ def _why(results: Sequence[Mapping[str, Any]], select: str) -> str:
 
 
 def idle_patterns(results: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a line for each pattern of ignored effects that no effect had."""
+    """Return what no test had that was to be ignored."""
     idle = [set(result["idle"]) for result in results if result["idle"] is not None]
     if not idle or any(result["searched"] for result in results):
         return []
-    return [
-        f"cano_ignore_effects: no effect is called {pattern!r}"
-        for pattern in sorted(set.intersection(*idle))
-    ]
+    return sorted(set.intersection(*idle))

@@ -37,7 +37,7 @@ _WAY_OUT = (
     "  Two undisturbed runs differ, so no crash can be judged. Give every life the",
     "  same data (cano_faker is seeded alike), or say what may differ:",
     "  cano.normalise(fn) for arguments and observations, cano_ignore_effects for",
-    "  effects.",
+    "  effects, cano_ignore_observations for observations.",
 )
 
 

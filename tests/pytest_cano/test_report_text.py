@@ -210,7 +210,7 @@ FLAKY_BASELINE  charge('order-1', 42) happened 1 times first
   Two undisturbed runs differ, so no crash can be judged. Give every life the
   same data (cano_faker is seeded alike), or say what may differ:
   cano.normalise(fn) for arguments and observations, cano_ignore_effects for
-  effects."""
+  effects, cano_ignore_observations for observations."""
     )
 
 

@@ -101,10 +101,16 @@ def test_a_ledger_that_was_told_of_nothing_is_named(project):
 
 def test_a_pattern_that_ignores_nothing_is_named(project):
     project.add("test_silent.py", SILENT)
-    project.add("test_safe.py", SAFE)
+    project.add(
+        "test_safe.py",
+        SAFE.replace("safe(cano_store", "safe(cano, cano_store")
+        + "    cano.observe('balance', 42)\n",
+    )
 
     result = project.run(
-        "--cano-crash=@end", "-o", "cano_ignore_effects=aud* sen* sned"
+        "--cano-crash=@end",
+        *("-o", "cano_ignore_effects=aud* sen* sned"),
+        *("-o", "cano_ignore_observations=balan[cs]e parcls"),
     )
 
     result.stdout.fnmatch_lines(
@@ -114,6 +120,10 @@ def test_a_pattern_that_ignores_nothing_is_named(project):
         ]
     )
     result.stdout.no_fnmatch_line("*'sen[*]'")
+    result.stdout.fnmatch_lines(
+        ["cano_ignore_observations: no observation is called 'parcls'"]
+    )
+    result.stdout.no_fnmatch_line("*called 'balan*")
 
 
 def test_an_interrupted_test_is_in_the_summary(project):
