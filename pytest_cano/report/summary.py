@@ -68,7 +68,9 @@ def count(number: int, thing: str) -> str:
 def failed_line(summary: Summary) -> str:
     """Return ``3 of 14 crash points failed: Process@end DUPLICATED, ...``."""
     failed = [f"{schedule} {verdict}" for schedule, verdict in summary.failed.items()]
-    kind = "schedule" if any(map(_nested, summary.verdicts)) else "crash point"
+    several = len(_points(summary.verdicts)) < len(summary.verdicts)
+    nested = any(map(_nested, summary.verdicts))
+    kind = "schedule" if nested or several else "crash point"
     rest = len(failed) - MOST_FAILURES
     more = f" and {rest} more" if rest > 0 else ""
     return (

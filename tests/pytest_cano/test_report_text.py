@@ -269,6 +269,7 @@ def test_a_point_at_which_several_things_happen_counts_once():
     assert summary_line(summary) == "t  4/5 faults at 2 crash points of 3  1.0 s"
     assert score_text([summary]).endswith("coverage  2/3 crash points")
     assert "LOST_WORK 1/3" in matrix_text([summary])
+    assert failed_line(summary) == "1 of 5 schedules failed: B@end LOST_WORK"
 
 
 def test_the_failed_line():
