@@ -22,7 +22,7 @@ _BESIDE: Final = ("", "-wal", "-journal", "-shm")
 
 
 class PowerLossUnavailableError(ImportError):
-    """The layer below SQLite needs a package that is not installed."""
+    """A layer below SQLite needs a package that is not installed."""
 
 
 @final
