@@ -345,7 +345,7 @@ def trims_what_it_keeps(buggy: bool) -> Program:
     return program
 
 
-@planted("TWO_OWNERS", "Charge@start=twin", crash="Charge=twin")
+@planted("TWO_OWNERS", "Charge@start=twin", crash="Charge@start=twin")
 def goes_on_after_it_lost_the_run(buggy: bool) -> Program:
     async def program(world: WorldView) -> None:
         async def charge(run: RunContext) -> str:
