@@ -11,6 +11,7 @@ pytest.importorskip("apsw", reason="needs the extra pytest-cano[powerloss]")
 
 from cano_core import CheckpointStoreError, SQLiteCheckpointStore
 from power_losses import FILE, Judgement, Moments, every_moment, judge, row
+from pytest_cano.powerloss.connection import Connection
 from pytest_cano.powerloss.operations import Write
 from pytest_cano.powerloss.power import Power, PowerLossUnavailableError
 
@@ -199,6 +200,26 @@ def test_a_disk_that_has_nothing_yet_is_empty_again(disk: Path):
 
 
 # What is recorded
+
+
+@pytest.mark.parametrize("mode", ["delete", "truncate", "persist", "wal"])
+def test_what_is_recorded_is_what_is_there(disk: Path, mode: str):
+    with Power(disk) as power:
+        connection = Connection(str(disk / FILE))
+        execute = connection.execute
+        assert execute(f"PRAGMA journal_mode = {mode}").fetchone() == (mode,)
+        execute("CREATE TABLE t (x)")
+        for _ in range(2):
+            execute("INSERT INTO t VALUES (zeroblob(100000))")
+            execute("DELETE FROM t")
+            execute("VACUUM")
+            there = {
+                path.name: path.read_bytes()
+                for path in disk.iterdir()
+                if not path.name.endswith("-shm")
+            }
+            assert power.recorder.disk.files == there
+        connection.close()
 
 
 def test_what_was_there_before_is_durable(disk: Path):

@@ -103,6 +103,8 @@ def test_every_disk_that_a_power_loss_may_leave_is_tried():
     numbers = [f"Process@end=powerloss:{n + 1}" for n in range(len(report.verdicts))]
     assert list(report.verdicts) == numbers
     assert len(numbers) > 30
+    one_more = f"Process@end=powerloss:{len(numbers) + 1}"
+    assert check(on(Unsynced), crash=one_more).verdicts[one_more] == "NOT_FIRED"
     # Some disks are damaged: a store that does not sync may lose more than rows.
     assert {*report.verdicts.values()} == {"PASS", "LOST_WORK", "STUCK"}
 
@@ -141,11 +143,33 @@ def test_what_another_crash_has_left_unsynced_is_lost_with_the_power(search):
     assert lost(trial) == [2]
 
 
+def test_it_is_no_ending_that_others_disagree_with():
+    report = check(on(Unsynced), crash="Process@end, Process@end=unsynced:9")
+
+    assert report.verdicts == {
+        "Process@end": "PASS",
+        "Process@end=unsynced:9": "LOST_WORK",
+    }
+
+
 def test_a_search_goes_deeper_from_a_power_loss():
     report = check(SOUND, crash="Process@end=unsynced:1", depth=2, store="sqlite")
 
     assert report.passed
     assert "Process@end=unsynced:1 > Process@start=unsynced:1" in report.verdicts
+
+
+def test_what_was_lost_is_part_of_the_state_that_a_search_goes_on_from():
+    """Both have acknowledged the same, and leave other disks."""
+    report = check(
+        on(Unsynced, 9),
+        crash="Process@end=unsynced:1, Process@end=unsynced:99",
+        depth=2,
+    )
+
+    assert report.passed
+    assert "Process@end=unsynced:1 > Process@load=unsynced:1" in report.verdicts
+    assert "Process@end=unsynced:99 > Start@enter=unsynced:99" in report.verdicts
 
 
 def test_made_up_schedules_lose_power_too(search):
