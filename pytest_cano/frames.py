@@ -174,7 +174,12 @@ def location(root: Path, code: CodeType | None) -> str:
     return f"{path}:{line} in {place.co_name}"
 
 
-def _passed_over(path: str) -> bool:
-    return path.startswith((_HERE, _ENGINE, "<frozen")) or (
+def of_the_library(path: str) -> bool:
+    """Say whether a source file is one of the standard library."""
+    return path.startswith("<frozen") or (
         path.startswith(_LIBRARY) and "site-packages" not in path
     )
+
+
+def _passed_over(path: str) -> bool:
+    return path.startswith((_HERE, _ENGINE)) or of_the_library(path)
