@@ -116,6 +116,19 @@ class Disk:
                 and posixpath.dirname(each.operation.file) == directory
             )
         )
+        self._forget_nameless()
+
+    def _forget_nameless(self) -> None:
+        """Forget files that no power loss can bring back, and what was done to them."""
+        named: set[int | None] = {*self._durable.names.values()}
+        named |= {each.number for each in self._pending if isinstance(each, _Naming)}
+        self._pending = [
+            each
+            for each in self._pending
+            if isinstance(each, _Naming) or each.number in named
+        ]
+        for number in self._durable.contents.keys() - named:
+            del self._durable.contents[number]
 
     def _settle(self, settled: Callable[[_Pending], bool]) -> None:
         waiting: list[_Pending] = []
