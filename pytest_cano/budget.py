@@ -20,6 +20,9 @@ class Budget(Protocol):
     def granted(self) -> bool:
         """Take one schedule out of the budget; False if nothing is left."""
 
+    def close(self) -> None:
+        """Give back what was not spent."""
+
 
 @final
 class Unlimited:
@@ -28,6 +31,9 @@ class Unlimited:
     def granted(self) -> bool:
         """Take one schedule: there always is one."""
         return True
+
+    def close(self) -> None:
+        """Give nothing back: there is always more."""
 
 
 UNLIMITED: Final = Unlimited()
@@ -85,6 +91,7 @@ class Share:
         self._amount = amount
         self._began = session._begin()
         self._granted = 0
+        self._told = 0.0
 
     def granted(self) -> bool:
         """Take one schedule out of it; False if nothing is left."""
@@ -94,8 +101,10 @@ class Share:
         return True
 
     def close(self) -> None:
-        """Give back what was not spent."""
-        self._session._spend(self._spent())
+        """Give back what was not spent; whatever is spent later counts, too."""
+        spent = self._spent()
+        self._session._spend(spent - self._told)
+        self._told = spent
 
     def _spent(self) -> float:
         if self._session._in_seconds:

@@ -252,14 +252,19 @@ def _explore(
     verdicts: dict[str, str] = {}
     failures: list[str] = []
     covered = coverage_of(baseline)
-    search = Search(explorer, plan, budget)
     accepts = Acceptances(accept, baseline, "accept=Accept")
-    for trial in map(accepts.judge, search.trials()):
+    search = Search(explorer, plan, budget, accept=accepts.judge)
+    ways: dict[str, str] = {}
+    usual = explorer.scope.endings == (DEFAULT,)
+    for trial in search.trials():
         verdicts[trial.text] = trial.verdict.value
+        if trial.way:
+            ways[trial.text] = trial.way
         covered = merged((*covered, *coverage_of(trial.story)))
         if trial.verdict.fails:
             heading = f" {title(name, trial.text)} ".center(70, "_")
-            again = f"{called}({name}, crash={trial.text!r})"
+            selector = trial.selector or (trial.text if usual else trial.exact)
+            again = f"{called}({name}, crash={selector!r})"
             failures.append(f"{heading}\n{failure_text(trial, again=again)}")
     failures += accepts.problems()
     seconds = time.perf_counter() - began
@@ -270,7 +275,8 @@ def _explore(
         verdicts,
         seconds,
         limits,
-        depths=search.depths,
+        ways=ways,
+        **search.counts,
         covered=[each.as_builtins() for each in covered],
         accepted=accepts.accepted,
     )

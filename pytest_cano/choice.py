@@ -9,10 +9,9 @@ import pytest
 
 from . import markers, options
 from .acceptance import Accept
-from .plugin import FIXTURES
 from .scope import Scope
 from .selectors import Selector, parse_selectors
-from .sharing import earlier_failures
+from .sharing import earlier_failures, uses_cano
 
 NO_SUBTESTS = (
     "a test with subtests can't be crashed: each of them is reported as it ends, and "
@@ -54,9 +53,7 @@ def choose(
         return None
     read = [markers.crash_marker(mark) for mark in marks]
     own = selectors_in(text for mark in read for text in mark.selectors)
-    ours = not FIXTURES.isdisjoint(item.fixturenames) or any(
-        mark.name.startswith("cano_") for mark in item.iter_markers()
-    )
+    ours = uses_cano(item)
     if not ours and (settings.select != "all" or "subtests" in item.fixturenames):
         return None
     # A marker takes the place of the ini file, and adds to the command line.

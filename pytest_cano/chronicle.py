@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from .life import Life
 from .program import LifeResult
 from .runbook import RunRecord
-from .schedule import CrashPoint, Schedule
+from .schedule import CrashPoint, Fault, Schedule
 from .story import Ending, LifeStory, RunStory, Story, TaskRun
 from .world import World
 
@@ -40,6 +40,7 @@ def life_story(life: Life, result: LifeResult) -> LifeStory:
         points=life.points,
         durable=life.durable,
         gave_up=life.gave_up,
+        leads=dict(life.stores.leads),
         observations={
             name: tuple(values)
             for name, values in life.observations.items()
@@ -66,6 +67,7 @@ def story(
     *,
     schedule: Schedule | None = None,
     unreached: CrashPoint | None = None,
+    idle: Fault | None = None,
     hints: Sequence[str] = (),
     duration: float = 0.0,
 ) -> Story:
@@ -90,6 +92,7 @@ def story(
         duration=duration,
         unreached=unreached,
         on_sqlite=world.on_sqlite,
+        idle=idle,
     )
 
 

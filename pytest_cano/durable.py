@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-from .effects import count_effects
 
 if TYPE_CHECKING:
     from .world import World
 
 LENGTH: Final = 32
 """Characters of a digest: there are many, and no two alike by chance."""
+
+BESIDE: Final = ("", "-wal", "-shm", "-journal")
+"""What SQLite adds to the name of a file, for those that it keeps beside it."""
 
 
 def digest(world: World) -> str:
@@ -33,24 +34,56 @@ def digest(world: World) -> str:
 
 def _parts(world: World) -> Iterator[str]:
     for key, log in sorted(world.book.logs.items(), key=repr):
-        yield repr((key, log.rows, log.outcome))
-    # In the order in which they first happened, which a later life can't change.
-    yield from map(repr, count_effects(world.effects).items())
+        yield repr((key, log.rows, log.outcome, log.doubts))
+    yield from _effects(world)
+    # What a visit has observed stays as it is if no later life runs it again.
     for life in world.lives:
-        yield repr(sorted(life.task_observations.items()))
-    yield from _files(world.disk, [*world.book.files])
+        yield from map(repr, sorted(life.task_observations.items()))
+    yield from _files(world.disk, world.book.files)
 
 
-def _files(disk: Path, without: list[str]) -> Iterator[str]:
+def _effects(world: World) -> Iterator[str]:
+    """Tell what the world has seen: how often, under which keys, and what came first.
+
+    A later life changes none of that order.
+    """
+    calls: dict[str, tuple[list[None], set[str]]] = {}
+    for effect in world.effects:
+        if not world.ignores(effect.name):
+            keyless, keys = calls.setdefault(effect.identity, ([], set()))
+            if effect.key is None:
+                keyless.append(None)
+            else:
+                keys.add(effect.key)
+    for identity, (keyless, keys) in calls.items():
+        yield repr((identity, len(keyless), sorted(keys)))
+
+
+def _files(disk: Path, stores: Collection[str]) -> Iterator[str]:
+    # A store that has the whole disk, or more, does not say which files are its own.
+    without = {
+        path + end
+        for path in stores
+        if Path(path).parent.is_relative_to(disk)
+        for end in BESIDE
+    }
     for directory, names, files in os.walk(disk):
-        names.sort()
-        for name in sorted((*files, *names)):
+        kept = [name for name in names if os.path.join(directory, name) not in without]
+        names[:] = sorted(kept)
+        for name in sorted((*files, *kept)):
             path = os.path.join(directory, name)
-            if any(path.startswith(each) for each in without):
-                continue
-            yield os.path.relpath(path, disk)
-            if os.path.islink(path):
-                yield os.readlink(path)
-            elif os.path.isfile(path):
-                with open(path, "rb") as file:
-                    yield hashlib.file_digest(file, "sha256").hexdigest()
+            if path not in without:
+                yield os.path.relpath(path, disk)
+                yield _content(path)
+
+
+def _content(path: str) -> str:
+    try:
+        if os.path.islink(path):
+            return os.readlink(path)
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:  # gone by now, or not to be read
+        return repr(error)
+    return ""

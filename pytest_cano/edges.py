@@ -60,6 +60,15 @@ class Edges:
             frame.runs[-1] = "interrupted"
             raise
 
+    async def _ends(self, frame: TaskFrame, moment: str) -> None:
+        """Meet the moment right after an attempt that has returned."""
+        try:
+            await self._life.arrived(frame.point(moment))
+        except Exception as error:
+            # It was to fail there, and may be tried again.
+            frame.error, frame.runs[-1] = described(error), "interrupted"
+            raise
+
     async def _run(
         self, frame: TaskFrame, context: RunContext, *values: Any, what: str
     ) -> Any:
@@ -124,7 +133,7 @@ class TaskEdges(Edges):
                 await self._begins(frame, "start")
             self._begin(frame)
         result = await self._run(frame, context, *values, what=what)
-        await life.arrived(frame.point("end"))
+        await self._ends(frame, "end")
         return result
 
 
@@ -150,5 +159,5 @@ class UndoEdges(Edges):
             await self._begins(frame, "undo")
             self._begin(frame)
         result = await self._run(frame, context, *values, what=what)
-        await life.arrived(frame.point("undone"))
+        await self._ends(frame, "undone")
         return result

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import deque
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import final
 
 from .chronicle import life_story, story
 from .hints import found_in_place, hints
 from .hosts import Host, InThisProcess, Living
-from .kept_log import ROLLED_BACK
 from .life import Life
 from .oracles import judge
 from .outage import expect_power_loss
 from .program import Program
+from .reference import reference_for
 from .schedule import CrashPoint, Fault, Schedule
 from .script import UNDISTURBED, FirstNew, Planned, Script
 from .story import LifeStory, Story, Trial, Verdict
@@ -40,6 +41,7 @@ class Expedition:
         self._lives: list[LifeStory] = []
         self._hints: list[str] = []
         self._unreached: CrashPoint | None = None
+        self._idle: Fault | None = None
         self._schedule: Schedule | None = None
         self._began = time.perf_counter()
 
@@ -94,6 +96,7 @@ class Expedition:
             self._lives,
             schedule=self._schedule,
             unreached=self._unreached,
+            idle=self._idle,
             hints=self._hints,
             duration=time.perf_counter() - self._began,
         )
@@ -101,7 +104,7 @@ class Expedition:
     def through(
         self,
         schedule: Schedule,
-        baseline: Story,
+        references: Sequence[Story],
         *,
         known: Container[str] = frozenset(),
     ) -> Trial:
@@ -114,7 +117,7 @@ class Expedition:
 
         Args:
             schedule: the schedule.
-            baseline: what it is compared with.
+            references: what it may be compared with; see `pytest_cano.reference`.
             known: durable states that need not be recovered from once more.
         """
         self._schedule = schedule
@@ -126,68 +129,91 @@ class Expedition:
             lives = self._disturb(scripts)
             lived += len(lives)
             for life in lives:
-                missing = life.script.missing or life.unfired
-                if missing is not None:
-                    # What does not end is stuck, whatever was planned for later.
-                    ended = not (life.runaway or life.gave_up)
-                    self._unreached = missing if ended else None
-                    return self._trial(schedule, baseline)
+                if self._missed(life):
+                    return self._trial(references)
         if life.durable and life.durable in known:
-            return self._trial(schedule, baseline, seen=True)
-        return self._recovered(life, schedule, baseline, alone=len(lives) == 1)
+            return self._trial(references, seen=True)
+        return self._recovered(life, references, alone=len(lives) == 1)
 
-    def everywhere(self, kind: str, baseline: Story, *, most: int) -> Trial:
+    def everywhere(
+        self,
+        kind: str,
+        baseline: Story,
+        *,
+        spared: Callable[[Fault], bool],
+        most: int,
+    ) -> Trial:
         """Crash at every point in turn, life after life, and judge that.
 
         Args:
             kind: how the lives end.
             baseline: what it is compared with.
+            spared: says at which points no life is to end.
             most: lives at which there is an end to it.
         """
         passed: list[CrashPoint] = []
-        self._world.schedule = f"everywhere={kind}"
         self._schedule = Schedule.of(baseline.points[0], kind=kind)
+        self._world.schedule = f"everywhere={kind}"
         while True:
-            script = FirstNew(passed, kind) if len(passed) < most else UNDISTURBED
-            life = self.live(script)
+            more = len(passed) < most
+            life = self.live(FirstNew(passed, kind, spared) if more else UNDISTURBED)
             if life.crashed_at is None:
                 break
             passed.append(life.crashed_at)
-        schedule = Schedule.of(*passed, kind=kind) if passed else self._schedule
-        self._schedule = schedule
-        return self._recovered(life, schedule, baseline, last=True)
+        if passed:
+            self._schedule = Schedule.of(*passed, kind=kind)
+        return self._recovered(life, [baseline], last=True)
 
-    def scripted(self, scripts: Sequence[Script], baseline: Story) -> Trial | None:
+    def scripted(
+        self,
+        scripts: Sequence[Script],
+        baseline: Story,
+        references: Callable[[Schedule], Sequence[Story]],
+    ) -> Trial | None:
         """Live through scripts, and judge the schedule that comes of it.
+
+        Args:
+            scripts: one for each life; what comes after a life that has done
+                everything, or to which nothing happens, is not lived.
+            baseline: what the undisturbed program does.
+            references: says what a schedule may be compared with.
 
         Returns:
             What was found; None if nothing has happened in the first life.
         """
-        lives: list[tuple[Fault, ...]] = []
+        happened: list[tuple[Fault, ...]] = []
         self._world.schedule = "random"
         kinds = (kind for script in scripts for kind in script.kinds)
         expect_power_loss(self._world, kinds)
-        left, lived = iter(scripts), 0
-        undisturbed = alone = False
-        while lived < len(scripts) and not undisturbed:
-            self._schedule = Schedule(tuple(lives)) if lives else None
-            begun = self._disturb(left)
-            lived += len(begun)
-            alone = len(begun) == 1
-            undisturbed = not begun[-1].struck
-            lives += (tuple(life.struck) for life in begun if life.struck)
-        if not lives:
+        coming = iter(scripts)
+        for script in coming:
+            lives = self._disturb(itertools.chain([script], coming))
+            happened += filter(None, map(_happened, lives))
+            if happened:
+                self._schedule = Schedule(tuple(happened))
+            life, alone = lives[-1], len(lives) == 1
+            last = not any(map(_happened, lives))
+            if last or _ran_away(life) or (alone and self._has_done_all(baseline)):
+                break
+        if self._schedule is None:
             return None
-        self._schedule = schedule = Schedule(tuple(lives))
-        return self._recovered(
-            begun[-1], schedule, baseline, last=undisturbed and alone, alone=alone
-        )
+        judged_by = references(self._schedule)
+        return self._recovered(life, judged_by, last=last, alone=alone)
+
+    def _missed(self, life: Life) -> bool:
+        """Say whether not all that was planned for a life has happened in it."""
+        missing = life.script.missing or life.unfired
+        if _ran_away(life):
+            # What does not end is stuck, whatever was planned for later.
+            return missing is not None
+        self._unreached = missing
+        self._idle = next(iter(life.stores.idle), None)
+        return self._unreached is not None or self._idle is not None
 
     def _recovered(
         self,
         life: Life,
-        schedule: Schedule,
-        baseline: Story,
+        references: Sequence[Story],
         *,
         last: bool = False,
         alone: bool = True,
@@ -196,39 +222,44 @@ class Expedition:
 
         Args:
             life: the last life so far.
-            schedule: what was done to it.
-            baseline: what it is compared with.
+            references: what it may be compared with.
             last: whether that life was undisturbed already.
             alone: whether no other lived beside it.
         """
         # One that has done everything in spite of a fault has nothing to recover.
-        returned = alone and self._lives[-1].ended == "returned"
-        if not last and (not returned or any(_unfinished(baseline, self._world))):
+        if not last and not (alone and self._has_done_all(references[-1])):
             life = self.live()
-        if not (life.runaway or life.gave_up) and any(
-            _unfinished(baseline, self._world)
-        ):
+        if not _ran_away(life) and any(_unfinished(references[-1], self._world)):
             self.live()
-        trial = self._trial(schedule, baseline)
+        trial = self._trial(references)
         if trial.findings or not self._world.book.restartable():
             return trial
         self._world.book.mark_extra_start()
         self.live(extra=True)
-        return self._trial(schedule, baseline)
+        return self._trial(references)
 
-    def _trial(
-        self, schedule: Schedule, baseline: Story, *, seen: bool = False
-    ) -> Trial:
-        told = self.story()
-        if seen:
-            return Trial(schedule, Verdict.PASS, (), told, baseline, seen=True)
-        reference = baseline
-        if _undone_instead(baseline, told):
-            # It failed as planned and was undone: only the log says what is right.
-            reference = told
-        findings = judge(reference, told)
+    def _has_done_all(self, baseline: Story) -> bool:
+        returned = self._lives[-1].ended == "returned"
+        return returned and not any(_unfinished(baseline, self._world))
+
+    def _trial(self, references: Sequence[Story], *, seen: bool = False) -> Trial:
+        schedule, told = self._schedule, self.story()
+        if schedule is None:
+            raise RuntimeError("nothing was done to this program")
+        reference = reference_for(told, references)
+        findings = () if seen else judge(reference, told)
         verdict = findings[0].verdict if findings else Verdict.PASS
-        return Trial(schedule, verdict, findings, told, reference)
+        return Trial(schedule, verdict, findings, told, reference, seen=seen)
+
+
+def _happened(life: Life) -> tuple[Fault, ...]:
+    """Return what has happened in a life: not what its store was still to do."""
+    idle = [*life.stores.idle]
+    return tuple(fault for fault in life.struck if fault not in idle)
+
+
+def _ran_away(life: Life) -> bool:
+    return bool(life.runaway or life.gave_up)
 
 
 def _unfinished(baseline: Story, world: World) -> Iterator[int]:
@@ -236,18 +267,3 @@ def _unfinished(baseline: Story, world: World) -> Iterator[int]:
     for run in baseline.runs.values():
         if run.exit is not None and exits.get(run.run) is None:
             yield run.run
-
-
-def _undone_instead(baseline: Story, story: Story) -> bool:
-    """Say whether a planned failure has led to a rollback that is none undisturbed."""
-    failed = any(
-        fault.described.family in ("task", "hang")
-        for life in story.lives
-        for fault in life.struck
-    )
-    return failed and any(
-        run.exit is not None
-        and run.exit.endswith(ROLLED_BACK)
-        and run.exit != getattr(baseline.runs.get(number), "exit", None)
-        for number, run in story.runs.items()
-    )

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from typing import Final, final
+from dataclasses import replace
+from typing import Any, Final, final
 
 from .expedition import Expedition
+from .faults import DEFAULT
+from .forgetting import starts_over
 from .hosts import Host
 from .injection import listening
 from .oracles import FlakyBaseline
 from .outage import why_not
 from .plan import Plan, make_plan
 from .program import LifeResult, Program
+from .reference import as_reference, failures_alone
 from .runbook import RunKey
-from .schedule import Schedule
+from .schedule import Fault, Schedule
 from .scope import Scope
 from .script import Script
 from .selectors import Selector
@@ -28,6 +32,9 @@ APART: Final = frozenset({"kill", "twin"})
 
 EVERYWHERE: Final = 200
 """Lives after which even a search everywhere comes to its end."""
+
+MOST_REFERENCES: Final = 50
+"""Stories that are kept to compare others with."""
 
 
 @final
@@ -108,13 +115,13 @@ class Explorer:
             known: durable states that need not be recovered from once more; None
                 where nobody asks for states.
         """
-        reference = self._reference(schedule)
+        references = self._references_for(schedule)
         world = self._world(tells_states=known is not None)
         with listening():
             expedition = Expedition(
                 self.program, world, self._host(fault.kind for fault in schedule.faults)
             )
-            trial = expedition.through(schedule, reference, known=known or frozenset())
+            trial = expedition.through(schedule, references, known=known or frozenset())
         return self._tidied(trial, world)
 
     def run_everywhere(self, kind: str) -> Trial:
@@ -122,8 +129,11 @@ class Explorer:
         world = self._world()
         with listening():
             trial = Expedition(self.program, world, self._host([kind])).everywhere(
-                kind, self.baseline, most=EVERYWHERE
+                kind, self.baseline, spared=self.spared, most=EVERYWHERE
             )
+        selector = f"everywhere={kind}"
+        name = "everywhere" if kind == DEFAULT else selector
+        trial = replace(trial, way="everywhere", name=name, selector=selector)
         return self._tidied(trial, world)
 
     def run_scripts(self, scripts: Sequence[Script]) -> Trial | None:
@@ -131,13 +141,16 @@ class Explorer:
         world = self._world()
         with listening():
             kinds = (kind for script in scripts for kind in script.kinds)
-            trial = Expedition(self.program, world, self._host(kinds)).scripted(
-                scripts, self.baseline
-            )
+            expedition = Expedition(self.program, world, self._host(kinds))
+            trial = expedition.scripted(scripts, self.baseline, self._references_for)
         if trial is None:
             world.discard()
             return None
-        return self._tidied(trial, world)
+        return self._tidied(replace(trial, way="random"), world)
+
+    def spared(self, fault: Fault) -> bool:
+        """Say whether a fault is not to happen where nobody has named it."""
+        return starts_over(fault, self.baseline)
 
     def can_carry_out(self, kind: str) -> bool:
         """Say whether a kind of fault can happen to this program, here."""
@@ -153,28 +166,32 @@ class Explorer:
             raise RuntimeError(f"{self.program.name} can't be given a process")
         return self._processes
 
-    def _reference(self, schedule: Schedule) -> Story:
-        """Return what a schedule is compared with.
-
-        A planned failure of a task is no crash: what is right then is what the
-        program does if that happens and nothing else.
-        """
-        failures = tuple(
-            kept
-            for faults in schedule.lives
-            if (kept := tuple(each for each in faults if not each.described.ends))
-        )
-        if not failures or failures == schedule.lives:
-            return self.baseline
-        alone = Schedule(failures)
+    def _references_for(self, schedule: Schedule) -> Sequence[Story]:
+        """Return what a schedule may be compared with, the undisturbed run last."""
+        alone = failures_alone(schedule)
+        if alone is None or alone == schedule:
+            return [self.baseline]
         if alone not in self._references:
-            self._references[alone] = self.run(alone).baseline
-        return self._references[alone]
+            if len(self._references) >= MOST_REFERENCES:
+                del self._references[next(iter(self._references))]
+            trial = self.run(alone)
+            happened = trial.verdict is not Verdict.NOT_FIRED
+            self._references[alone] = (
+                as_reference(trial.story) if happened else self.baseline
+            )
+        return [self._references[alone], self.baseline]
 
     def _tidied(self, trial: Trial, world: World) -> Trial:
+        output = self._take_output()
         if trial.verdict is Verdict.PASS:
             world.discard()
-        return trial
+            return trial
+        return replace(trial, output=output)
+
+    def _take_output(self) -> tuple[tuple[str, str], ...]:
+        """Take what the program's lives have written so far, if it knows that."""
+        program: Any = self.program
+        return tuple(program.take_output()) if hasattr(program, "take_output") else ()
 
     def _undisturbed(self) -> tuple[Story, Mapping[RunKey, int], Mapping[str, int]]:
         world = self._world()
@@ -187,6 +204,7 @@ class Explorer:
         return told, runs, life.counts
 
     def _world(self, *, tells_states: bool = False) -> World:
+        self._take_output()  # of another trial
         world = self._new_world()
         world.ignored = self._ignored
         world.ignored_observations = self._ignored_observations

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from cano_core.checkpoints.store import CheckpointStore
@@ -38,22 +37,25 @@ class FaultyStore:
         value = getattr(self._inner, name)
         return self._operation(name, value) if name in OPERATIONS else value
 
-    def _operation(self, name: str, operation: Callable[..., Any]) -> Any:
+    def _operation(self, name: str, operation: Callable[..., Awaitable[Any]]) -> Any:
         async def operate(*args: Any) -> Any:
-            fault = self._life.store_faults.get(self._run)
-            if fault is None:
-                return await operation(*args)
-            blow = BLOWS[fault.kind]
-            lasting = isinstance(blow, StoreFailure) and blow.lasting
-            if not lasting:
-                del self._life.store_faults[self._run]
-            if not isinstance(blow, StoreFailure):
-                return await forever(self._life, fault)
-            if blow.takes_effect:
-                await operation(*args)
-            raise InjectedFailure(f"planned: {fault}, {name} of the store")
+            plans = self._life.stores
+            with self._life.world.lock:
+                fault = plans.begins(self._run)
+            try:
+                if fault is None:
+                    return await operation(*args)
+                blow = BLOWS[fault.kind]
+                if not isinstance(blow, StoreFailure):
+                    return await forever(self._life, fault)
+                if blow.takes_effect:
+                    await operation(*args)
+                raise InjectedFailure(f"planned: {fault}, {name} of the store")
+            finally:
+                with self._life.world.lock:
+                    plans.ends()
 
-        return operate if inspect.iscoroutinefunction(operation) else operation
+        return operate
 
     def __repr__(self) -> str:
         return repr(self._inner)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from fnmatch import fnmatchcase
 
 import pytest
@@ -28,15 +29,14 @@ from .lives import ItemProgram, finish_wider_fixtures, fresh_item
 from .plugin import CHECKED
 from .report import entries
 from .report.results import EXPECTED_TO_FAIL, outcome_of, result_of, tell
-from .report.summary import count
 from .report.text import Summary, failed_line, failure_text, flaky_text
-from .schedule import Schedule
 from .search import Search
 from .selectors import unmet_message
 from .sharing import share_of
 from .story import Story
 from .thinning import thinned
 from .timeouts import lift_limit
+from .wording import count
 
 RAN_NOTHING = (
     "no crash point was met: the test uses a cano fixture or marker, but no workflow "
@@ -123,6 +123,7 @@ class _Exploration:
         self._search: Search | None = None
         self._budget = share_of(item, settings)
         self._verdicts: dict[str, str] = {}
+        self._ways: dict[str, str] = {}
         self._limits: list[str] = []
         self._covered: tuple[Coverage, ...] = ()
         self._accepts: Acceptances | None = None
@@ -131,12 +132,14 @@ class _Exploration:
     def run(self) -> list[pytest.TestReport]:
         """Run everything, report the schedules, and return the test's own reports."""
         lift_limit(self._item)
-        with listening():
-            return self._run()
+        try:
+            with listening():
+                return self._run()
+        finally:
+            self._budget.close()
 
     def _run(self) -> list[pytest.TestReport]:
         baseline = self._explorer.record()
-        self._program.take_output()
         own = self._program.reports
         if baseline.judged.ended != "returned":
             # As it would be without us; what it would have met, nobody knows.
@@ -173,16 +176,23 @@ class _Exploration:
         entries.add_time(own[1], time.perf_counter() - self._began)
         return own
 
+    @property
+    def _progress(self) -> str:
+        """How far the search is; how many schedules follow from others nobody knows."""
+        run, planned = (
+            len(self._verdicts),
+            len(self._plan.schedules if self._plan else ()),
+        )
+        of = f"{run} of " if run <= planned else ""
+        return f"{of}{count(max(run, planned), 'schedule')}"
+
     def interrupted(self) -> None:
         """Leave in the summary how far it came."""
         plan = self._plan
         session = self._item.config.pluginmanager.get_plugin("cano-session")
         if plan is None or plan.empty or session is None:
             return
-        self._limits.append(
-            f"{self._item.name}: interrupted after {len(self._verdicts)} of "
-            f"{count(len(plan.schedules), 'schedule')}"
-        )
+        self._limits.append(f"{self._item.name}: interrupted after {self._progress}")
         session.interrupted(
             result_of(
                 self._item.nodeid,
@@ -244,32 +254,31 @@ class _Exploration:
     ) -> list[str]:
         """Run the schedules; return what is to be said of the test as a whole."""
         flaky = self._explorer.confirm(baseline)
-        self._program.take_output()
         if flaky is not None:
             self._flaky = True
             return [flaky_text(flaky, baseline)]
         failed = False
         self._covered = coverage_of(baseline)
-        search = self._search = Search(self._explorer, plan, self._budget)
         accepts = self._accepts = Acceptances(
             self._choice.accepts, baseline, "@pytest.mark.cano_accept"
         )
-        trials = search.trials()
-        while True:
-            if self._must_stop(failed):
-                self._limits.append(
-                    f"{self._item.name}: stopped early, after {len(self._verdicts)} "
-                    f"of {count(len(plan.schedules), 'schedule')}"
-                )
-                break
-            trial = next(trials, None)
-            if trial is None:
-                break
-            trial = accepts.judge(trial)
-            failed |= trial.verdict.fails
-            self._covered = merged((*self._covered, *coverage_of(trial.story)))
-            self.report(self._entry(trial, own))
-        self._limits += search.limits
+        search = self._search = Search(
+            self._explorer, plan, self._budget, accept=accepts.judge
+        )
+        with closing(search.trials()) as trials:
+            while True:
+                if self._must_stop(failed):
+                    self._limits.append(
+                        f"{self._item.name}: stopped early, after {self._progress}"
+                    )
+                    break
+                trial = next(trials, None)
+                if trial is None:
+                    break
+                failed |= trial.verdict.fails
+                self._covered = merged((*self._covered, *coverage_of(trial.story)))
+                self.report(self._entry(trial, own))
+        self._limits += (f"{self._item.name}: {limit}" for limit in search.limits)
         if self._explorer.serial:
             self._limits.append(
                 f"{self._item.name}: schedules ran one after the other, not beside "
@@ -290,15 +299,16 @@ class _Exploration:
     ) -> list[pytest.TestReport]:
         schedule, verdict = trial.text, trial.verdict.value
         self._verdicts[schedule] = verdict
-        output = self._program.take_output()
+        if trial.way:
+            self._ways[schedule] = trial.way
         passed = not trial.verdict.fails
         return entries.schedule_entry(
             own,
             schedule,
             verdict,
             seconds=trial.story.duration,
-            failure="" if passed else failure_text(trial, again=self._again(schedule)),
-            output=[*_after_death(trial)] if passed else output,
+            failure="" if passed else failure_text(trial, again=self._again(trial)),
+            output=[*_after_death(trial)] if passed else trial.output,
             brief=self._brief,
         )
 
@@ -309,18 +319,12 @@ class _Exploration:
         most = self._item.config.getoption("maxfail", 0)
         return failed and bool(most) and session.testsfailed + 1 >= most
 
-    def _again(self, schedule: str) -> str:
-        command = again_command(self._item, self._exactly(schedule))
+    def _again(self, trial: Trial) -> str:
+        usual = self._choice.scope.endings == (DEFAULT,)
+        selector = trial.selector or (trial.text if usual else trial.exact)
+        command = again_command(self._item, selector)
         # It would not be chosen for what it uses.
         return command if self._choice.expected else f"{command} -o cano_select=all"
-
-    def _exactly(self, schedule: str) -> str:
-        """Return a schedule as it means the same whatever the session's endings are."""
-        if self._choice.scope.endings == (DEFAULT,):
-            return schedule
-        return (
-            Schedule.parse(schedule).written_out if "=all" not in schedule else schedule
-        )
 
     def _summary(self, plan: Plan) -> Summary:
         return Summary(
@@ -330,7 +334,8 @@ class _Exploration:
             seconds=time.perf_counter() - self._began,
             limits=[*plan.limits, *self._limits],
             flaky=self._flaky,
-            depths={} if self._search is None else dict(self._search.depths),
+            ways=dict(self._ways),
+            **({} if self._search is None else self._search.counts),
             covered=[each.as_builtins() for each in self._covered],
             accepted={} if self._accepts is None else self._accepts.accepted,
         )

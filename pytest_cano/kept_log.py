@@ -160,6 +160,11 @@ class KeptLog:
         self.outcome = None
         self.rows = []
 
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """What operations that failed may have done all the same."""
+        return tuple(self._doubts)
+
     def doubted(self, doubt: Doubt) -> None:
         """An operation has failed, and may have had its effect or not."""
         self._doubts.append(doubt)

@@ -12,11 +12,11 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol, final
 
 from .description import Describer
-from .faults import FAULTS
 from .frames import FRAME, TaskFrame
 from .probing import Probes
 from .schedule import CrashPoint, Fault
 from .script import Script
+from .store_plans import StorePlans
 
 if TYPE_CHECKING:
     from .endings import Wait
@@ -66,7 +66,8 @@ class Life:
         struck: what has happened in it, in order.
         crashed_at: where it crashed, or None.
         cancelled_at: where it was cancelled: it has crashed, but ends by itself.
-        durable: digest of what it left at its crash; empty unless that was asked for.
+        durable: digest of what it left at its crash; empty unless that was asked for,
+            and if it can't be known.
         runaway: why it was ended as running away, or empty.
         gave_up: why it was ended as waiting for ever, or empty.
         images: how many disks the power loss that ended it may leave.
@@ -82,7 +83,7 @@ class Life:
         paths: the way of each run, by ordinal.
         counts: how often each thing happened that a loop repeats.
         drivers: the asyncio task that drives each run.
-        store_faults: what the store of a run is to do at its next operation.
+        stores: what its stores are asked, and what they are to do wrong.
         process: the process that it has to itself, if it has.
     """
 
@@ -99,7 +100,7 @@ class Life:
         self.images = 0
         self.unfired: CrashPoint | None = None
         self.drivers: dict[int, asyncio.Task[Any]] = {}
-        self.store_faults: dict[int, Fault] = {}
+        self.stores = StorePlans()
         self.process: Process | None = None
         self.over = False
         self.extra = False
@@ -183,13 +184,6 @@ class Life:
             ("freeze", "hang", "cancel")
         )
 
-    @property
-    def store_fails(self) -> bool:
-        """Whether a store operation is to fail in it, or may."""
-        return any(
-            FAULTS[kind].family in ("store", "hang") for kind in self.script.kinds
-        )
-
     def reached(self, point: CrashPoint) -> None:
         """Take note of a crash point, from code that is no coroutine's.
 
@@ -223,7 +217,9 @@ class Life:
     def _met(self, point: CrashPoint) -> Fault | None:
         with self.world.lock:
             self.go_on()
-            self._points[point] = None
+            if point not in self._points:
+                self._points[point] = None
+                self.stores.met(point)
             fault = None if self.crashed else self.script.at(point)
             if fault is not None:
                 self.struck.append(fault)
@@ -242,8 +238,9 @@ class Life:
         """Be over from here on, because of a crash; others learn of it in a moment."""
         self.crashed_at = point
         self.over = True
-        self.world.book.crashed()
-        self.durable = self.world.durable_state()
+        # What is under way has had its effect, or has not: nobody knows the state.
+        if not self.stores.under_way:
+            self.durable = self.world.durable_state()
 
     def give_up(self, why: str) -> None:
         """Be over because nothing would ever end this life.
@@ -256,7 +253,6 @@ class Life:
                 return
             self.gave_up = why
             self.over = True
-            self.world.book.crashed()
         self._tell_watchers()
 
     def _tell_watchers(self) -> None:
@@ -376,10 +372,9 @@ class Life:
 
     def end(self) -> None:
         """End the life: what is left of it can't act any more."""
-        if not self.over and self.struck:
-            # It was cancelled, or has survived a fault; what it has left undone is
-            # repeated by right.
-            self.world.book.crashed()
+        cancelled = self.cancelled_at is not None and not self.over
+        if cancelled and not self.stores.under_way:
+            self.durable = self.world.durable_state()
         self.over = True
 
     @contextmanager

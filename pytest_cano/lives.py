@@ -83,10 +83,6 @@ class ItemProgram:
         output, self._output = self._output, []
         return output
 
-    def put_output(self, output: Iterable[tuple[str, str]]) -> None:
-        """Take what lives in another process have written."""
-        self._output += output
-
     def set_apart(self) -> None:
         """Capture apart from other processes, which have the same files for it."""
         self._output = []

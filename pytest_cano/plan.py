@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import final
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, final
 
+from .faults import FAULTS
+from .forgetting import limit, starts_over
 from .outage import why_not
-from .schedule import CrashPoint, Schedule
+from .redundancy import without_redundant
+from .schedule import CrashPoint, Fault, Schedule
 from .scope import Scope
 from .selectors import Selector
 from .story import Story
+
+_ORDER: Final = {kind: place for place, kind in enumerate(FAULTS)}
 
 
 @final
@@ -19,10 +24,12 @@ class Plan:
     """What is to be run after a baseline.
 
     Attributes:
-        schedules: every schedule selected, each once, the named ones first.
+        named: the schedules that are named in full.
+        others: every other schedule selected, the simplest kinds of fault first.
         unmet: selectors that selected nothing.
         points: the crash points that the baseline met.
         limits: what is left out, and why: full sentences.
+        earlier: schedules that failed when they were last run, and belong to this.
         roots: those of the schedules that a deeper search goes on from.
         everywhere: for each schedule that crashes everywhere, how.
         random: how many made-up schedules there are to be.
@@ -30,15 +37,22 @@ class Plan:
         impossible: why some of what was selected can't happen: full sentences.
     """
 
-    schedules: tuple[Schedule, ...]
+    named: tuple[Schedule, ...]
+    others: tuple[Schedule, ...]
     unmet: tuple[Selector, ...]
     points: tuple[CrashPoint, ...]
     limits: tuple[str, ...] = ()
+    earlier: tuple[Schedule, ...] = ()
     roots: frozenset[Schedule] = frozenset()
     everywhere: tuple[str, ...] = ()
     random: int = 0
     listed: frozenset[Schedule] = frozenset()
     impossible: tuple[str, ...] = ()
+
+    @property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """Every schedule that is known before the first is run."""
+        return self.named + self.others
 
     @property
     def empty(self) -> bool:
@@ -51,73 +65,84 @@ def make_plan(
 ) -> Plan:
     """Say which schedules the selectors mean, given what the baseline met.
 
-    A store that forgets finished runs can't pass ``cleared``: such points are left
-    out, unless one is named in full.
+    What a store that forgets finished runs can't pass is left out, unless it is named
+    in full; so are store faults that come to the same as others.
     """
     scope = scope or Scope()
-    forgotten = frozenset(forgotten_ends(baseline))
     labels = {label for run in baseline.runs.values() for label in run.transitions}
     named: dict[Schedule, None] = {}
-    others: dict[Schedule, None] = {}
+    selected: dict[Schedule, None] = {}
     unmet: list[Selector] = []
     listed: set[Schedule] = set()
     impossible: dict[str, None] = {}
-    left_out: dict[CrashPoint, None] = {}
+    left_out: dict[Fault, None] = {}
     for selector in selectors:
-        selected = selector.select(baseline.points, labels, scope.endings)
-        if not selected and not (selector.search and baseline.points):
+        schedules = selector.select(baseline.points, labels, scope.endings)
+        if not schedules and not (selector.search and baseline.points):
             unmet.append(selector)
-        for schedule in selected:
-            if problem := why_not(_kinds(schedule), baseline):
+        for schedule in schedules:
+            if problem := why_not([each.kind for each in schedule.faults], baseline):
                 impossible[f"{selector}: {problem}"] = None
                 continue
             if selector.lists:
                 listed.add(schedule)
-            first = schedule.faults[0].point
+            first = schedule.faults[0]
             if selector.schedule is not None:
                 named[schedule] = None
-            elif first in forgotten:
+            elif starts_over(first, baseline):
                 left_out[first] = None
             else:
-                others[schedule] = None
+                selected[schedule] = None
+    others, redundant = without_redundant(
+        sorted((each for each in selected if each not in named), key=_simplest),
+        baseline,
+    )
     searching = [each for each in selectors if each not in unmet]
-    return Plan(
-        schedules=tuple(named | others),
+    limits = dict.fromkeys(
+        limit(fault) for fault in left_out if Schedule(((fault,),)) not in named
+    )
+    plan = Plan(
+        named=tuple(named),
+        others=tuple(others),
         unmet=tuple(unmet),
         points=baseline.points,
-        limits=tuple(
-            f"{point} is left out: its store forgets finished runs (it has no finish "
-            "and outcome), so a program that never saw the end starts over"
-            for point in left_out
-            if Schedule.of(point) not in named
-        ),
-        roots=frozenset(others) | (frozenset(named) if scope.depth else frozenset()),
-        everywhere=tuple(
-            dict.fromkeys(
-                kind
-                for each in searching
-                if each.search == "everywhere"
-                for kind in _endings(each, scope)
-            )
-        ),
+        limits=(*limits, *redundant),
+        roots=frozenset(selected) | frozenset(named if scope.depth else ()),
+        everywhere=tuple(dict.fromkeys(_everywhere(searching, scope))),
         random=sum(each.count for each in searching),
         listed=frozenset(listed),
         impossible=tuple(impossible),
     )
+    return replace(plan, earlier=tuple(_earlier(plan, baseline, scope)))
 
 
-def _kinds(schedule: Schedule) -> list[str]:
-    return [fault.kind for fault in schedule.faults]
+def _simplest(schedule: Schedule) -> int:
+    return _ORDER[schedule.faults[0].kind]
 
 
-def _endings(selector: Selector, scope: Scope) -> Sequence[str]:
-    if selector.kinds is None:
-        return scope.endings
-    return [kind for kind, _ in selector.kinds]
+def _everywhere(selectors: Iterable[Selector], scope: Scope) -> Iterator[str]:
+    for each in selectors:
+        if each.search == "everywhere":
+            yield from (
+                scope.endings
+                if each.kinds is None
+                else (kind for kind, _ in each.kinds)
+            )
 
 
-def forgotten_ends(story: Story) -> Iterator[CrashPoint]:
-    """Return the points after which a store knows nothing of a run that has ended."""
-    for point in story.points:
-        if point.moment == "cleared" and not story.runs[point.run].remembers:
-            yield point
+def _earlier(plan: Plan, baseline: Story, scope: Scope) -> Iterator[Schedule]:
+    """Return what failed before, as far as these selectors could come to it."""
+    planned, depth = {*plan.schedules}, scope.depth_for(baseline)
+    for text in scope.earlier:
+        try:
+            schedule = Schedule.parse(text)
+        except ValueError:
+            continue  # of another version
+        deeper = (
+            schedule.only_ends
+            and 1 < schedule.depth <= depth
+            and Schedule(schedule.lives[:1]) in plan.roots
+        )
+        made_up = plan.random and schedule.faults[0].point in plan.points
+        if schedule in planned or deeper or made_up:
+            yield schedule

@@ -278,6 +278,13 @@ class CrashSession:
             session.testsfailed += len(self._problems)
         return result
 
+    def pytest_sessionfinish(self) -> None:
+        """Remember what has failed, for the next session to try first."""
+        if self._results:
+            from .sharing import keep_failures
+
+            keep_failures(self._config, self._results)
+
     def interrupted(self, result: dict[str, Any]) -> None:
         """Take what is known of a test that will have no reports."""
         self._results.append(result)
@@ -288,9 +295,7 @@ class CrashSession:
         """Tell what was found."""
         if self._results or self._problems:
             from .report.terminal import write_summary
-            from .sharing import keep_failures
 
-            keep_failures(self._config, self._results)
             write_summary(terminalreporter, self._results, self._problems)
 
 

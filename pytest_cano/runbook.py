@@ -38,8 +38,8 @@ class RunRecord:
         first_life: number of the life that began it.
         sessions: how often it was started or resumed, in all lives.
         before_extra: how many rows it had written before the extra start.
-        current: the (state, visit) whose task each crash left to be run again.
-        undoing: the (state, visit) that each crash in a rollback left to be undone.
+        current: the (state, visit) whose task each resumption has to run again.
+        undoing: the (state, visit) that each resumed rollback has to undo.
         storeless_exit: exit state that it reached in the present life, if it has no
             store.
     """
@@ -85,6 +85,13 @@ class RunRecord:
             and rows[0].state == state
             and self.log.repeated == (state, visit) == (state, 1)
         )
+
+    def resumed(self) -> None:
+        """The run goes on from where its log stands: what is repeated now is due."""
+        visit = self.log.repeated
+        if visit is not None:
+            self.current.append(visit)
+        self.undoing += self.log.undoing
 
     @property
     def exit(self) -> str | None:
@@ -146,14 +153,6 @@ class RunBook:
                         self.files.add(str(value))
                     places.append(str(value).removeprefix(self._disk))
         return " ".join(dict.fromkeys(places))
-
-    def crashed(self) -> None:
-        """A life has crashed: remember where every run stands."""
-        for record in self.records.values():
-            visit = record.log.repeated
-            if visit is not None:
-                record.current.append(visit)
-            record.undoing += record.log.undoing
 
     def forget_unwritten(self) -> None:
         """Free the ordinals of runs that never had a row: they have not begun."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, final
+from typing import TYPE_CHECKING, Any, Protocol, final
 
 from .explorer import Explorer
 from .measured import add_measured, collect_measured, measured
 from .schedule import Schedule
 from .story import Trial
+
+if TYPE_CHECKING:
+    from .processes.pool import Pool
 
 
 @final
@@ -53,20 +56,15 @@ class BesideEachOther:
     """Runs schedules in worker processes, which are forked from this one.
 
     Args:
-        explorer: what runs a schedule.
-        pool: the workers; their work is `work_of` the explorer.
+        pool: the workers.
     """
 
-    def __init__(self, explorer: Explorer, pool: Any) -> None:
-        self._program: Any = explorer.program
+    def __init__(self, pool: Pool[Order, Trial]) -> None:
         self._pool = pool
 
     def run(self, orders: Iterable[Order]) -> Iterator[Trial]:
         """Run them; nobody can tell who did."""
-        for trial, output in self._pool.map(orders):
-            if output is not None:
-                self._program.put_output(output)
-            yield trial
+        yield from self._pool.map(orders)
 
 
 @contextmanager
@@ -84,10 +82,8 @@ def runner(explorer: Explorer) -> Iterator[Runner]:
 
     program: Any = explorer.program
 
-    def work(order: Order) -> tuple[Trial, Any]:
-        trial = explorer.run(order.schedule, known=order.known)
-        writes = hasattr(program, "take_output")
-        return trial, program.take_output() if writes else None
+    def work(order: Order) -> Trial:
+        return explorer.run(order.schedule, known=order.known)
 
     def prepare() -> None:
         collect_measured()
@@ -97,4 +93,4 @@ def runner(explorer: Explorer) -> Iterator[Runner]:
     with Pool(
         work, workers, prepare=prepare, leave=measured, left=add_measured
     ) as pool:
-        yield BesideEachOther(explorer, pool)
+        yield BesideEachOther(pool)

@@ -225,6 +225,11 @@ class Schedule:
         """Return the schedule that goes on with a crash of the life after it."""
         return Schedule((*self.lives, (Fault(point, kind, amount),)))
 
+    def holds(self, other: Schedule) -> bool:
+        """Say whether the other one's lives are among these, in the same order."""
+        lives = iter(self.lives)
+        return all(each in lives for each in other.lives)
+
     def with_kind(self, kind: str, amount: int | None = None) -> Schedule:
         """Return the same schedule with that happening at every one of its points."""
         return Schedule(

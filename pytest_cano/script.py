@@ -5,10 +5,10 @@ A script is asked at every point, in order, and answers with a fault or nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final, Protocol, final
 
-from .faults import DEFAULT
+from .faults import DEFAULT, FAULTS
 from .schedule import CrashPoint, Fault
 
 _UNSYNCED: Final = "unsynced"
@@ -63,19 +63,29 @@ class FirstNew:
     Args:
         known: points that are passed by.
         kind: how the life ends.
+        spared: says of a fault whether it is not to happen.
     """
 
     missing: CrashPoint | None = None
     unsynced = 0
 
-    def __init__(self, known: Collection[CrashPoint], kind: str = DEFAULT) -> None:
+    def __init__(
+        self,
+        known: Collection[CrashPoint],
+        kind: str = DEFAULT,
+        spared: Callable[[Fault], bool] = lambda fault: False,
+    ) -> None:
         self._known = known
         self._kind = kind
+        self._spared = spared
         self.kinds = frozenset({kind})
 
     def at(self, point: CrashPoint) -> Fault | None:
         """Say what happens at this point."""
-        return None if point in self._known else Fault(point, self._kind)
+        if point in self._known:
+            return None
+        fault = Fault(point, self._kind)
+        return None if self._spared(fault) else fault
 
 
 @final
@@ -86,16 +96,23 @@ class Nth:
         position: n, from 0.
         kind: of the fault; where it can't happen, nothing does until it can.
         amount: its N, if it has one.
+        spared: says of a fault whether it is not to happen.
     """
 
     missing: CrashPoint | None = None
 
     def __init__(
-        self, position: int, kind: str = DEFAULT, amount: int | None = None
+        self,
+        position: int,
+        kind: str = DEFAULT,
+        amount: int | None = None,
+        *,
+        spared: Callable[[Fault], bool] = lambda fault: False,
     ) -> None:
         self._position = position
         self._kind = kind
         self._amount = amount
+        self._spared = spared
         self.unsynced = amount or 0 if kind == _UNSYNCED else 0
         self._seen: set[CrashPoint] = set()
         self._done = False
@@ -103,12 +120,15 @@ class Nth:
 
     def at(self, point: CrashPoint) -> Fault | None:
         """Say what happens at this point."""
+        # A point that is met again is planned by its first time.
+        new = point not in self._seen
         self._seen.add(point)
-        if self._done or len(self._seen) <= self._position:
+        if self._done or not new or len(self._seen) <= self._position:
             return None
-        try:
-            fault = Fault(point, self._kind, self._amount)
-        except ValueError:
+        if FAULTS[self._kind].excluded_from(point.moment):
+            return None
+        fault = Fault(point, self._kind, self._amount)
+        if self._spared(fault):
             return None
         self._done = True
         return fault

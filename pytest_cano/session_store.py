@@ -42,8 +42,7 @@ class SessionStore(BoundStore):
         self, inner: CheckpointStore, life: Life, record: RunRecord, session: int
     ) -> None:
         super().__init__(inner, life, session)
-        if life.store_fails:
-            self._inner = FaultyStore(self._inner, life, record.run)
+        self._inner = FaultyStore(self._inner, life, record.run)
         self._record = record
         self._went = False
         self._loaded = False
@@ -113,7 +112,9 @@ class SessionStore(BoundStore):
         log = self._record.log
         if step := _step(log, row):
             self._walk(step)
-        if row.kind is RowKind.STATE_ENTRY:
+        if row.kind is RowKind.RESUME:
+            self._record.resumed()
+        elif row.kind is RowKind.STATE_ENTRY:
             if row.state in self._record.graph.exits:
                 await self._arrived(row.state, "recorded")
         elif row.kind is RowKind.COMPENSATED:

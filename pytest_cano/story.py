@@ -95,6 +95,8 @@ class LifeStory:
         points: the crash points that it met, each once, in order.
         durable: digest of what its crash left; empty if nobody asked.
         gave_up: why it was ended as waiting for ever, if it was.
+        leads: for each point the number of the store operation that followed it in
+            its run; without those that none has followed.
         observations: what the program's body observed.
         until: the place of its end in the order of all that happens in a world.
         images: how many disks the power loss at its end may leave, if it had one.
@@ -113,6 +115,7 @@ class LifeStory:
     points: tuple[CrashPoint, ...] = ()
     durable: str = ""
     gave_up: str = ""
+    leads: Mapping[CrashPoint, int] = field(default_factory=dict)
     observations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     until: int = 0
     images: int = 0
@@ -201,8 +204,8 @@ class RunStory:
         transitions: declared transitions by label; None where all are legal.
         kinds: what each state is, by label.
         remembers: whether its store remembers outcomes.
-        current: the (state, visit) whose task each crash left to be run again.
-        undoing: the (state, visit) that each crash in a rollback left to be undone.
+        current: the (state, visit) whose task each resumption has to run again.
+        undoing: the (state, visit) that each resumed rollback has to undo.
         operations: what its store was asked to write, and what it failed to do.
         half_undone: what was not undone when the run was let go of as rolled back.
     """
@@ -246,6 +249,7 @@ class Story:
         duration: in seconds.
         unreached: the planned fault that was never reached, if one was not.
         on_sqlite: whether a store had its file on the disk by way of SQLite.
+        idle: the fault of a store that no operation has followed, if there is one.
     """
 
     schedule: Schedule | None
@@ -259,6 +263,16 @@ class Story:
     duration: float = 0.0
     unreached: CrashPoint | None = None
     on_sqlite: bool = False
+    idle: Fault | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a failure of a task has happened as planned; a hang may end so."""
+        return any(
+            fault.described.family in ("task", "hang")
+            for life in self.lives
+            for fault in life.struck
+        )
 
     @property
     def judged(self) -> LifeStory:
@@ -294,7 +308,11 @@ class Trial:
         baseline: what it was compared with.
         seen: whether its last crash left a durable state that had been recovered
             from already, so that the recovery was not repeated.
+        way: how the search came to it, if not by its text: crashing ``everywhere``, or
+            at ``random``.
         name: what it is called, if it is no trial of one schedule.
+        selector: what selects it, if that is not the schedule itself.
+        output: what its lives have written, as sections, if it has failed.
     """
 
     schedule: Schedule
@@ -303,12 +321,20 @@ class Trial:
     story: Story
     baseline: Story
     seen: bool = False
+    way: Literal["", "everywhere", "random"] = ""
     name: str = ""
+    selector: str = ""
+    output: tuple[tuple[str, str], ...] = ()
 
     @property
     def text(self) -> str:
         """The schedule as text, or whatever else this is the trial of."""
         return self.name or str(self.schedule)
+
+    @property
+    def exact(self) -> str:
+        """What selects exactly this, whatever the session's endings are."""
+        return self.selector or self.schedule.written_out
 
     @property
     def durable(self) -> str:

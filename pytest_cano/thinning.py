@@ -49,15 +49,23 @@ def thinned(plan: Plan, ask: Ask, name: str) -> Plan:
     # One ending after the other, as ever.
     kinds = list(dict.fromkeys(each.faults[0].kind for each in single))
     kept.sort(key=lambda each: (kinds.index(each.faults[0].kind), place[_point(each)]))
-    others = [each for each in plan.schedules if len(each.faults) != 1]
+    longer = [each for each in plan.schedules if len(each.faults) != 1]
+    named = (*longer, *(each for each in kept if each in plan.named))
+    left = {*longer, *kept}
     dropped = [each for each in points if each not in place]
     return replace(
         plan,
-        schedules=(*others, *kept),
-        roots=plan.roots & {*others, *kept},
-        listed=plan.listed & {*others, *kept},
+        named=named,
+        others=tuple(each for each in kept if each not in named),
+        earlier=tuple(each for each in plan.earlier if _begins(each, left)),
+        roots=plan.roots & left,
+        listed=plan.listed & left,
         limits=(*plan.limits, *_said(name, dropped)),
     )
+
+
+def _begins(schedule: Schedule, left: set[Schedule]) -> bool:
+    return schedule in left or Schedule(schedule.lives[:1]) in left
 
 
 def _point(schedule: Schedule) -> str:
@@ -91,7 +99,9 @@ def _refused(plan: Plan, problem: str) -> Plan:
     """Return a plan that does nothing but say what is wrong."""
     return replace(
         plan,
-        schedules=(),
+        named=(),
+        others=(),
+        earlier=(),
         roots=frozenset(),
         listed=frozenset(),
         everywhere=(),

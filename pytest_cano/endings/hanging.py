@@ -20,11 +20,11 @@ class Hang:
     def strike(self, life: Life, fault: Fault) -> None:
         """Let the store hang, where the point is none inside a task."""
         if MOMENTS[fault.point.moment].place != "task":
-            life.store_faults[fault.point.run] = fault
+            life.stores.plan(fault)
 
     def carry_out(self, life: Life, fault: Fault, *, waits: bool) -> Wait | None:
         """Hang, inside a task."""
-        if fault.point.run in life.store_faults:
+        if MOMENTS[fault.point.moment].place != "task":
             return None
         if waits:
             return lambda: forever(life, fault)

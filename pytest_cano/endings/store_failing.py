@@ -26,7 +26,7 @@ class StoreFailure:
 
     def strike(self, life: Life, fault: Fault) -> None:
         """Let the store of that run fail from now on."""
-        life.store_faults[fault.point.run] = fault
+        life.stores.plan(fault, lasting=self.lasting)
 
     def carry_out(self, life: Life, fault: Fault, *, waits: bool) -> Wait | None:
         """Go on: it is the store that fails."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, final
 from ..checking import FunctionProgram
 from ..explorer import Explorer
 from ..places import Opener
-from ..report.summary import count
 from ..story import Verdict
+from ..wording import count
 from ..world import World
 from .part import Part, Repeated
 from .passage import Passage

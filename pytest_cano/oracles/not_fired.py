@@ -1,4 +1,4 @@
-"""NOT_FIRED: the planned crash was never reached."""
+"""NOT_FIRED: what was planned has never happened."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ from ..story import Finding, Story, Verdict
 
 @final
 class NotFired:
-    """A schedule whose crash did not happen has proved nothing."""
+    """A schedule of which not everything happened has proved nothing."""
 
     def judge(self, baseline: Story, story: Story) -> Finding | None:
         """Judge a story."""
-        point = story.unreached
+        point, life = story.unreached, story.judged
+        if story.idle is not None:
+            return Finding(
+                Verdict.NOT_FIRED,
+                f"{story.idle}: no store operation of its run followed in life "
+                f"{life.number}, which {life.ended}",
+                ("nothing has failed there, so nothing is proved; leave it out",),
+            )
         if point is None:
             return None
-        life = story.judged
         first = life.number == 1
         return Finding(
             Verdict.NOT_FIRED,

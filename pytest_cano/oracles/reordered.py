@@ -26,6 +26,8 @@ class Reordered:
 
     def judge(self, baseline: Story, story: Story) -> Finding | None:
         """Judge a story."""
+        if story.has_failed and not baseline.has_failed:
+            return None
         problems = [
             about(story, run) + problem
             for number, run in story.runs.items()

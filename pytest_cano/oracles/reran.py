@@ -16,9 +16,9 @@ Work: TypeAlias = tuple[int, str, int, bool]
 
 @final
 class Reran:
-    """A visit's task runs once; once more for each crash, and each failure, in it.
+    """A visit's task runs once; once more each time that the run is resumed in it.
 
-    So does its compensation, for each crash of the rollback before it was recorded.
+    So does its compensation, each time that the rollback is resumed with it to do.
     Once more, too, if the store has lost the rows that told of it.
     More is due to the program where the undisturbed run does it too. Runs without a
     store begin anew in every life, and routers leave no rows that a log could have
@@ -34,20 +34,10 @@ class Reran:
 def _too_often(baseline: Story, story: Story) -> Iterator[str]:
     extra = 0 if story.extra is None else story.extra.number
     usual = Counter(map(_visit, baseline.task_runs))
-    excused = Counter(map(_visit, filter(_interrupted, baseline.task_runs)))
+    excused = _resumptions(baseline)
     runs = [run for run in story.task_runs if run.life != extra]
-    interrupted = Counter(map(_visit, filter(_interrupted, runs)))
-    crashes = Counter(
-        (run.run, *visit, undoing)
-        for run in story.runs.values()
-        # What can't be undone later is undone within the visit itself.
-        for undoing, visits in (
-            (False, run.current),
-            (True, (*run.current, *run.undoing)),
-        )
-        for visit in visits
-    )
-    crashes.update(
+    due = _resumptions(story)
+    due.update(
         (run.run, *work)
         for run in story.runs.values()
         for load in run.loads
@@ -59,16 +49,29 @@ def _too_often(baseline: Story, story: Story) -> Iterator[str]:
         if not run.stored or run.kinds.get(state) == "router":
             continue
         own = max(0, usual[visit] - 1 - excused[visit])
-        allowed = 1 + crashes[visit] + interrupted[visit] + own * (1 + crashes[visit])
+        allowed = 1 + due[visit] + own * (1 + due[visit])
         if count > allowed:
             name = called(state, nth)
             what = f"the {_called(undoing)} of {name} ran {times(count)}"
             yield (
-                f"{what}, at most {allowed} "
-                f"{'is' if allowed == 1 else 'are'} due to the crashes in it"
-                if crashes[visit]
+                f"{what}, at most {allowed} are due to its resumptions"
+                if due[visit]
                 else f"{what}, though the log had passed it"
             )
+
+
+def _resumptions(story: Story) -> Counter[Work]:
+    """Count how often each visit had to be run again, or undone again."""
+    return Counter(
+        (run.run, *visit, undoing)
+        for run in story.runs.values()
+        # What can't be undone later is undone within the visit itself.
+        for undoing, visits in (
+            (False, run.current),
+            (True, (*run.current, *run.undoing)),
+        )
+        for visit in visits
+    )
 
 
 def _lost(run: RunStory, load: Load) -> set[tuple[str, int, bool]]:
@@ -103,7 +106,3 @@ def _called(undoing: bool) -> str:
 
 def _visit(run: TaskRun) -> Work:
     return run.run, run.state, run.visit, run.undoing
-
-
-def _interrupted(run: TaskRun) -> bool:
-    return run.ended == "interrupted"

@@ -52,7 +52,6 @@ class OwnProcess:
 
     def stand_still(self, life: Life) -> None:
         """Let another process live, and go on in the world as that one leaves it."""
-        life.world.book.crashed()
         self._say("still", life)
         life.world.adopt(self._channel.receive(), but=life)
 

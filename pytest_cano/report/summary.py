@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, final
 
 from ..coverage import Coverage, merged
+from ..faults import FAULTS
 from ..moments import MOMENTS
-from ..notation import split
 from ..schedule import CrashPoint
 from ..story import Verdict
+from ..wording import count
+from .groups import (
+    EVERYWHERE,
+    RANDOM,
+    crash_points,
+    other_groups,
+    single_point,
+)
 from .reexecution import coverage_text
 
 Cells: TypeAlias = dict[tuple[str, str], list[str]]
@@ -34,8 +42,12 @@ class Summary:
         seconds: how long it all took.
         limits: what was left out, and why.
         flaky: whether two undisturbed runs differed, so that nothing was crashed.
-        depths: for each depth below the first how many schedules were explored, how
-            many distinct durable states they led to, and how many of those passed.
+        ways: those of the schedules that were not planned one by one, with what they
+            belong to: ``everywhere`` or ``random``.
+        seen: for each depth how many schedules beside them came to a durable state
+            that had been recovered from already.
+        left_out: how many schedules the budget was too small for.
+        outdated: earlier failures that can't happen any more.
         covered: what it exercised of each workflow, as `Coverage.as_builtins` has it.
         accepted: for each schedule that failed as it was declared to, how and why.
     """
@@ -46,7 +58,10 @@ class Summary:
     seconds: float = 0.0
     limits: Sequence[str] = ()
     flaky: bool = False
-    depths: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    ways: Mapping[str, str] = field(default_factory=dict)
+    seen: Mapping[int, int] = field(default_factory=dict)
+    left_out: int = 0
+    outdated: Sequence[str] = ()
     covered: Sequence[Mapping[str, Any]] = ()
     accepted: Mapping[str, str] = field(default_factory=dict)
 
@@ -59,18 +74,18 @@ class Summary:
             if Verdict[verdict].fails
         }
 
-
-def count(number: int, thing: str) -> str:
-    """Return ``1 schedule``, ``2 schedules``."""
-    return f"{number} {thing}" + "s" * (number != 1)
+    @property
+    def explored(self) -> int:
+        """How many schedules were run."""
+        return len(self.verdicts) + sum(self.seen.values())
 
 
 def failed_line(summary: Summary) -> str:
     """Return ``3 of 14 crash points failed: Process@end DUPLICATED, ...``."""
     failed = [f"{schedule} {verdict}" for schedule, verdict in summary.failed.items()]
-    several = len(_points(summary.verdicts)) < len(summary.verdicts)
-    nested = any(map(_nested, summary.verdicts))
-    kind = "schedule" if nested or several else "crash point"
+    endings = [*crash_points(summary).values()]
+    alone = len(endings) == 1 and len(endings[0]) == len(summary.verdicts)
+    kind = "crash point" if alone else "schedule"
     rest = len(failed) - MOST_FAILURES
     more = f" and {rest} more" if rest > 0 else ""
     return (
@@ -80,7 +95,7 @@ def failed_line(summary: Summary) -> str:
 
 
 def summary_line(summary: Summary, *, width: int = 0) -> str:
-    """Return ``test_checkout  14/14 crash points  0.8 s``.
+    """Return ``test_checkout  14/14 crash points  depth 2: 61/61  0.8 s``.
 
     Args:
         summary: what it tells.
@@ -89,32 +104,53 @@ def summary_line(summary: Summary, *, width: int = 0) -> str:
     parts = [f"{summary.name:<{width}}"]
     if summary.flaky:
         parts.append("FLAKY_BASELINE, not crashed")
-    elif not summary.verdicts:
+    elif not summary.explored:
         parts.append("not crashed")
     else:
-        single = [text for text in summary.verdicts if not _nested(text)]
-        nested = [text for text in summary.verdicts if _nested(text)]
-        if single:
-            parts.append(f"{_ratio(summary, single)} {_of_points(summary, single)}")
-        if nested:
-            parts.append(f"{_ratio(summary, nested)} nested")
-        if summary.accepted:
-            parts.append(f"{len(summary.accepted)} accepted")
+        parts += _parts(summary)
+    if summary.accepted:
+        parts.append(f"{len(summary.accepted)} accepted")
     parts.append(f"{summary.seconds:.1f} s")
     return "  ".join(parts)
 
 
-def _of_points(summary: Summary, single: Sequence[str]) -> str:
-    """Return ``crash points of 14``; several faults may happen at each of them."""
-    points, all_points = len(_points(single)), len(summary.points)
-    of_all = f" of {all_points}" if points < all_points else ""
-    if points == len(single):
-        return f"crash points{of_all}"
-    return f"faults at {count(points, 'crash point')}{of_all}"
+def _parts(summary: Summary) -> Iterator[str]:
+    endings = crash_points(summary)
+    if endings:
+        ratios = {kind: _ratio(summary, texts) for kind, texts in endings.items()}
+        told = (
+            ", ".join(f"{kind} {ratio}" for kind, ratio in ratios.items())
+            if len(ratios) > 1
+            else next(iter(ratios.values()))
+        )
+        crashed = len(_points(summary))
+        left = len(summary.points) - crashed
+        of_all = f" of {len(summary.points)}" if left > 0 else ""
+        yield f"{told} crash points{of_all}"
+    for name, texts in sorted(other_groups(summary).items(), key=_place):
+        # What came to a known state has passed there.
+        depth = int(name.removeprefix("depth ")) if name.startswith("depth ") else 0
+        ratio = _ratio(summary, texts, summary.seen.get(depth, 0))
+        yield f"{name}: {ratio}" if depth else f"{name} {ratio}{_at(summary, texts)}"
 
 
-def _points(single: Iterable[str]) -> set[str]:
-    return {split(text, "=")[0] for text in single}
+def _at(summary: Summary, texts: Sequence[str]) -> str:
+    """Say at how many points several faults of a kind happen."""
+    points = {single_point(text) for text in texts} - {None}
+    if not 0 < len(points) < len(texts):
+        return ""
+    of_all = count(len(summary.points), "point")
+    left = len(points) < len(summary.points)
+    return f" at {len(points)} of {of_all}" if left else f" at {of_all}"
+
+
+def _place(group: tuple[str, Sequence[str]]) -> tuple[int, str]:
+    """Order what a line counts as it was run: faults, depths, what is made up."""
+    name, _ = group
+    kinds = [*FAULTS]
+    if name in kinds:
+        return kinds.index(name), ""
+    return len(kinds) + (name in (EVERYWHERE, RANDOM)), name
 
 
 def matrix_text(summaries: Sequence[Summary]) -> str:
@@ -122,7 +158,7 @@ def matrix_text(summaries: Sequence[Summary]) -> str:
     matrices = [
         "\n".join(_matrix(summary))
         for summary in summaries
-        if not all(map(_nested, summary.failed))
+        if any(map(single_point, summary.failed))
     ]
     if any(re.search(r"  -(?= |$)", matrix, re.MULTILINE) for matrix in matrices):
         matrices.append(LEGEND)
@@ -130,25 +166,42 @@ def matrix_text(summaries: Sequence[Summary]) -> str:
 
 
 def score_text(summaries: Sequence[Summary]) -> str:
-    """Return the last line: how much passed, of how much that there is."""
-    run = sum(len(summary.verdicts) for summary in summaries)
+    """Return the last lines: how much passed, of how much that there is."""
+    run = sum(summary.explored for summary in summaries)
     failed = sum(len(summary.failed) for summary in summaries)
     points = sum(len(summary.points) for summary in summaries)
-    crashed = sum(
-        len(_points(text for text in summary.verdicts if not _nested(text)))
-        for summary in summaries
-    )
+    crashed = sum(len(_points(summary)) for summary in summaries)
     accepted = sum(len(summary.accepted) for summary in summaries)
     passed = run - failed - accepted
-    score = f"{passed}/{run} schedules passed"
+    score = f"score  {passed}/{run} schedules passed"
     if run:
         score += f" ({100 * passed // run} %)"
     if accepted:
         score += f", {accepted} accepted"
-    if run and not crashed:
+    if crashed or not run:
         # Nested schedules cover no crash point by themselves.
-        return f"score  {score}"
-    return f"score  {score}   coverage  {crashed}/{points} crash points"
+        score += f"   coverage  {crashed}/{points} crash points"
+    return "\n".join(filter(None, (score, _search_text(summaries))))
+
+
+def _search_text(summaries: Sequence[Summary]) -> str:
+    """Return how far the search went: what collapsed, and what was too much."""
+    deep = [summary for summary in summaries if summary.seen]
+    seen = sum(number for each in deep for number in each.seen.values())
+    distinct = sum(
+        len(texts)
+        for summary in deep
+        for name, texts in other_groups(summary).items()
+        if name.startswith("depth ")
+    )
+    left_out = sum(summary.left_out for summary in summaries)
+    parts = []
+    if deep:
+        states = count(distinct, "distinct state")
+        parts.append(f"{count(seen + distinct, 'nested schedule')} came to {states}")
+    if left_out:
+        parts.append(f"the budget left out {count(left_out, 'schedule')}")
+    return f"search  {', '.join(parts)}" if parts else ""
 
 
 def summary_text(summaries: Sequence[Summary]) -> str:
@@ -159,7 +212,7 @@ def summary_text(summaries: Sequence[Summary]) -> str:
     covered = merged(
         Coverage.of_builtins(each)
         for summary in summaries
-        if summary.verdicts
+        if summary.explored
         for each in summary.covered
     )
     end = (score_text(summaries), coverage_text(covered))
@@ -196,9 +249,9 @@ def _matrix(summary: Summary) -> Iterator[str]:
 def _cells(summary: Summary) -> Cells:
     cells: Cells = {}
     for text in dict.fromkeys((*summary.points, *summary.verdicts)):
-        if _nested(text):
+        point = single_point(text)
+        if point is None:
             continue
-        point = CrashPoint.parse(split(text, "=")[0])
         run = f"run {point.run}: " if point.run != 1 else ""
         cell = cells.setdefault((run + point.state, point.moment), [])
         if text in summary.verdicts:
@@ -218,10 +271,13 @@ def _cell(verdicts: Sequence[str] | None) -> str:
     return failed[0] + many
 
 
-def _ratio(summary: Summary, schedules: Sequence[str]) -> str:
-    passed = sum(summary.verdicts[schedule] == "PASS" for schedule in schedules)
-    return f"{passed}/{len(schedules)}"
+def _ratio(summary: Summary, texts: Sequence[str], more: int = 0) -> str:
+    passed = sum(summary.verdicts.get(text) == "PASS" for text in texts)
+    return f"{passed + more}/{len(texts) + more}"
 
 
-def _nested(schedule: str) -> bool:
-    return len(split(schedule, ">")) > 1
+def _points(summary: Summary) -> set[CrashPoint | None]:
+    """Return the points of the undisturbed run at which something has happened."""
+    return {single_point(text) for text in summary.verdicts} & {
+        single_point(text) for text in summary.points
+    }

@@ -244,10 +244,10 @@ FAILED = Summary(
     ("summary", "line"),
     [
         (PASSED, "test_fine  6/6 crash points  0.8 s"),
-        (FAILED, "test_checkout  3/5 crash points of 6  0/1 nested  12.0 s"),
+        (FAILED, "test_checkout  3/5 crash points of 6  depth 2: 0/1  12.0 s"),
         (
             Summary("t", POINTS, {"A@end > B@end": "PASS"}),
-            "t  1/1 nested  0.0 s",
+            "t  depth 2: 1/1  0.0 s",
         ),
         (Summary("t", POINTS), "t  not crashed  0.0 s"),
         (Summary("t", POINTS, flaky=True), "t  FLAKY_BASELINE, not crashed  0.0 s"),
@@ -266,7 +266,9 @@ def test_a_point_at_which_several_things_happen_counts_once():
     }
     summary = Summary("t", points, verdicts | {"B@end": "LOST_WORK"}, 1.0)
 
-    assert summary_line(summary) == "t  4/5 faults at 2 crash points of 3  1.0 s"
+    assert summary_line(summary) == (
+        "t  0/1 crash points of 3  unsynced 4/4 at 2 of 3 points  1.0 s"
+    )
     assert score_text([summary]).endswith("coverage  2/3 crash points")
     assert "LOST_WORK 1/3" in matrix_text([summary])
     assert failed_line(summary) == "1 of 5 schedules failed: B@end LOST_WORK"

@@ -85,15 +85,18 @@ def test_a_store_that_does_not_tell_its_place_is_one_of_its_kind(book):
     assert book.place(ForgetfulStore()) != book.place(MemoryCheckpointStore())
 
 
-def test_a_crash_is_remembered_with_the_visit_of_every_run(book):
-    first, second = begin(book, "a"), begin(book, "b")
-    second.log.appended(rows("Process", "Process"))
-    book.crashed()
-    first.log.cleared(at_exit=True)
-    book.crashed()
+def test_a_resumption_is_remembered_with_what_it_has_to_do_again(book):
+    record = begin(book, "a")
+    record.log.appended(rows("Process", "Process"))
+    record.resumed()
+    record.resumed()
+    record.log.appended(rows("!Process", "Pay", "<Pay"))
+    record.resumed()
+    record.log.cleared(at_exit=True)
+    record.resumed()
 
-    assert first.current == [("Start", 1)]
-    assert second.current == [("Process", 2), ("Process", 2)]
+    assert record.current == [("Process", 2), ("Process", 2)]
+    assert record.undoing == [("Process", 2)]
 
 
 @pytest.mark.parametrize(

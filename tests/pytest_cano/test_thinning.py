@@ -14,7 +14,7 @@ PLANNED = tuple(map(Schedule.parse, SCHEDULES))
 
 def plan(*schedules: str) -> Plan:
     made = tuple(map(Schedule.parse, schedules or SCHEDULES))
-    return Plan(made, (), (), ("a limit",), roots=frozenset(made[1:]))
+    return Plan((), made, (), (), ("a limit",), roots=frozenset(made[1:]))
 
 
 def kept(answer: Any) -> Plan:

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from cano_core import MemoryCheckpointStore
+from pytest_cano.budget import UNLIMITED, Budget
 from pytest_cano.checking import FunctionProgram
 from pytest_cano.explorer import Explorer, Trial
 from pytest_cano.schedule import Schedule
+from pytest_cano.scope import Scope
+from pytest_cano.search import Search as Finder
 from pytest_cano.selectors import parse_selectors
 from pytest_cano.story import Story
 from pytest_cano.view import WorldView
@@ -28,6 +31,7 @@ class Search:
         crash: str = "all",
         store: Store | None = None,
         ignore: tuple[str, ...] = (),
+        **scope: Any,
     ) -> None:
         numbers = itertools.count()
         self.worlds: list[World] = []
@@ -47,6 +51,7 @@ class Search:
             new_world=new_world,
             selectors=parse_selectors(crash),
             ignore_effects=ignore,
+            scope=Scope(**scope),
         )
         self.baseline: Story = self.explorer.record()
         self.flaky = self.explorer.confirm(self.baseline)
@@ -54,6 +59,15 @@ class Search:
 
     def run(self, schedule: str) -> Trial:
         return self.explorer.run(Schedule.parse(schedule))
+
+    def trials(self, budget: Budget = UNLIMITED) -> list[Trial]:
+        """Go through the whole search; what it has counted is in `finder`."""
+        self.finder = Finder(self.explorer, self.plan, budget)
+        return list(self.finder.trials())
+
+    def found(self, budget: Budget = UNLIMITED) -> dict[str, str]:
+        """What the whole search has reported."""
+        return {trial.text: trial.verdict.value for trial in self.trials(budget)}
 
     def verdicts(self) -> dict[str, str]:
         return {

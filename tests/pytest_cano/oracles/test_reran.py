@@ -24,7 +24,7 @@ def observed(*runs, current=(("Process", 1),), **more):
     return story(runs=[run(current=current, **more)], task_runs=runs)
 
 
-def test_the_crashed_visit_runs_once_more():
+def test_the_resumed_visit_runs_once_more():
     assert message(USUAL, observed(task_run(ended="crashed"), task_run(life=2))) is None
 
 
@@ -39,16 +39,16 @@ def test_a_visit_that_the_log_had_passed_must_not():
     )
 
 
-def test_each_crash_excuses_one_more():
+def test_each_resumption_excuses_one_more():
     runs = [task_run(life=life) for life in (1, 2, 3)]
 
     assert message(USUAL, observed(*runs, current=[("Process", 1)] * 2)) is None
     assert message(USUAL, observed(*runs, current=[("Process", 1)])) == (
-        "the task of Process ran 3 times, at most 2 are due to the crashes in it"
+        "the task of Process ran 3 times, at most 2 are due to its resumptions"
     )
 
 
-def test_a_crash_in_another_visit_excuses_nothing():
+def test_a_resumption_in_another_visit_excuses_nothing():
     runs = (task_run(visit=2), task_run(visit=2, life=2))
 
     assert message(USUAL, observed(*runs, current=[("Process", 1)])) == (
@@ -58,10 +58,19 @@ def test_a_crash_in_another_visit_excuses_nothing():
 
 
 @pytest.mark.parametrize("life", [1, 2])
-def test_a_failure_that_the_program_resumes_excuses_one_more(life):
+def test_a_run_that_failed_is_resumed_before_it_runs_again(life):
     runs = (task_run(ended="interrupted", life=life), task_run(life=2))
 
-    assert message(USUAL, observed(*runs, current=())) is None
+    assert message(USUAL, observed(*runs)) is None
+    assert message(USUAL, observed(*runs, current=())) is not None
+
+
+def test_what_the_undisturbed_program_resumes_itself_is_no_habit():
+    once = run(current=[("Process", 1)])
+    usual = baseline(task_runs=(task_run(), task_run()), runs=[once])
+
+    assert message(usual, observed(*[task_run()] * 2)) is None
+    assert message(usual, observed(*[task_run()] * 3)) is not None
 
 
 def test_what_the_undisturbed_program_runs_again_it_may_run_again():
@@ -99,7 +108,7 @@ def undo(**more):
     return task_run(undoing=True, **more)
 
 
-def test_a_crashed_compensation_runs_once_more():
+def test_a_resumed_compensation_runs_once_more():
     runs = (task_run(), undo(ended="crashed"), undo(life=2))
 
     assert message(USUAL, observed(*runs, current=(), undoing=[("Process", 1)])) is None
@@ -108,7 +117,7 @@ def test_a_crashed_compensation_runs_once_more():
     )
 
 
-def test_a_compensation_and_its_task_are_excused_each_by_its_own_crash():
+def test_a_compensation_and_its_task_are_excused_each_by_its_own_resumption():
     runs = (task_run(), task_run(life=2))
 
     assert message(USUAL, observed(*runs, current=(), undoing=[("Process", 1)])) == (

@@ -26,8 +26,8 @@ def test_the_store_of_the_fixture_loses_nothing(project):
     result.assert_outcomes(passed=11)
     ends = [point for point in POINTS if point.endswith("@end")]
     assert schedules(result) == [
-        *(f"{point}=unsynced:9" for point in POINTS),
         *(f"{point}=torn:512" for point in ends),
+        *(f"{point}=unsynced:9" for point in POINTS),
     ]
 
 
