@@ -173,7 +173,7 @@ def will_not_replace_its_own_file(buggy: bool) -> Program:
     return program
 
 
-@planted("RERAN", "Ship@start")
+@planted("RERAN", "Charge@effect:1")
 def begins_anew_when_interrupted(buggy: bool) -> Program:
     async def program(world: WorldView) -> None:
         async def charge(run: RunContext) -> str:
@@ -243,17 +243,17 @@ def takes_a_failed_store_for_a_trifle(buggy: bool) -> Program:
     return program
 
 
-class BufferedStore(MemoryCheckpointStore):
+class BufferedStore:
     """Writes a file; several rows at a time, if it has the bug."""
 
     def __init__(self, path: Path, *, buggy: bool) -> None:
-        super().__init__()
+        self._memory = MemoryCheckpointStore()
         self.path = path
         self._size = 2 if buggy else 1
         self._waiting = 0
         if path.exists():
             logs = json.loads(path.read_text())
-            self._logs = {
+            self._memory._logs = {
                 run: [
                     CheckpointRow(
                         **row
@@ -268,14 +268,17 @@ class BufferedStore(MemoryCheckpointStore):
             }
 
     async def append(self, workflow_id: str, *rows: CheckpointRow) -> None:
-        await super().append(workflow_id, *rows)
+        await self._memory.append(workflow_id, *rows)
         self._waiting += 1
         if self._waiting >= self._size:
             self._waiting = 0
             self._save()
 
+    async def load_run(self, workflow_id: str) -> Any:
+        return await self._memory.load_run(workflow_id)
+
     async def clear(self, workflow_id: str) -> None:
-        await super().clear(workflow_id)
+        await self._memory.clear(workflow_id)
         self._save()
 
     def _save(self) -> None:
@@ -286,12 +289,9 @@ class BufferedStore(MemoryCheckpointStore):
                 | {"payload": row.payload and row.payload.hex()}
                 for row in rows
             ]
-            for run, rows in self._logs.items()
+            for run, rows in self._memory._logs.items()
         }
         self.path.write_text(json.dumps(logs))
-
-    finish: Any = None
-    outcome: Any = None
 
 
 @planted(
