@@ -144,7 +144,7 @@ def subscription(
     resources = {"office": office, "bank": bank, "post": post}
     return (
         Workflow(data=Plan, checkpoint_store=store, resources=resources)
-        .register("Invoice", invoice)
+        .register("Invoice", invoice, config=TaskConfig.minimal())
         .register_with_compensation(
             "Charge", charge, compensate=refund, config=TaskConfig.minimal()
         )

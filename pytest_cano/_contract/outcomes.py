@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TypeAlias, cast
 
@@ -116,12 +117,19 @@ class OutcomeChecks(StoreChecks):
             ids = [f"order-{number}" for number in range(10)]
             for workflow_id in ids:
                 await write(store, workflow_id, rows(0, 2))
-            async with asyncio.TaskGroup() as tasks:
-                for workflow_id in ids:
-                    ending = tasks.create_task(
-                        store.finish(workflow_id, [row(2)], DONE)
-                    )
-                    tasks.create_task(watch(store, workflow_id, ending))
+            async with AsyncExitStack() as opened:
+                readers = [store]
+                if self.shared:
+                    # One object may well answer its callers one after the other.
+                    other = await opened.enter_async_context(self._opened(tmp_path))
+                    readers.append(cast(RemembersOutcomes, other))
+                async with asyncio.TaskGroup() as tasks:
+                    for workflow_id in ids:
+                        ending = tasks.create_task(
+                            store.finish(workflow_id, [row(2)], DONE)
+                        )
+                        for reader in readers:
+                            tasks.create_task(watch(reader, workflow_id, ending))
 
         async def watch(
             store: RemembersOutcomes, workflow_id: str, ending: asyncio.Task[None]

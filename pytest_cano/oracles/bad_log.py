@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import final
 
-from cano_core.checkpoints.row import CheckpointRow
+from cano_core.checkpoints.row import CheckpointRow, RowKind
 
 from ..log_reader import LogReader, named
-from ..story import Finding, Load, RunStory, Story, Verdict
-from .wording import AGAIN, about
+from ..story import Finding, Load, RunStory, Story, TaskRun, Verdict
+from .wording import AGAIN, about, called
 
 
 @final
@@ -21,7 +21,7 @@ class BadLog:
         problems = [
             about(story, run) + problem
             for run in story.runs.values()
-            for problem in _problems(run)
+            for problem in (*_problems(run), *_unclaimed(run, story.task_runs))
         ]
         if not problems:
             return None
@@ -65,3 +65,27 @@ def _broken_rules(log: Sequence[CheckpointRow], reader: LogReader) -> Iterator[s
             yield f"{named(row)} stands where row {position} belongs"
             return
         yield from reader.read(row)
+
+
+def _unclaimed(run: RunStory, tasks: Sequence[TaskRun]) -> Iterator[str]:
+    """Say who has gone on with a run before a row of theirs claimed it."""
+    known: set[tuple[int, int]] = set()
+    for operation in run.operations:
+        start = operation.life, operation.session
+        if start in known or not (operation.durable and operation.rows and start[1]):
+            continue
+        known.add(start)
+        first = operation.rows[0]
+        done = [
+            f"the task of {called(each.state, each.visit)}"
+            for each in tasks
+            if (each.run, each.life, each.session) == (run.run, *start)
+            and each.at < operation.at
+        ]
+        if first.sequence and first.kind != RowKind.RESUME:
+            done.append(named(first))
+        if first.sequence and done:
+            yield (
+                f"life {operation.life} went on with {done[0]}, before a RESUME row "
+                "claimed the run"
+            )

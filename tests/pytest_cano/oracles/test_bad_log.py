@@ -4,7 +4,18 @@ import pytest
 
 from pytest_cano.oracles.bad_log import BadLog
 from pytest_cano.story import Load, Verdict
-from stories import baseline, crashed, extra, returned, row, rows, run, story
+from stories import (
+    baseline,
+    crashed,
+    extra,
+    operation,
+    returned,
+    row,
+    rows,
+    run,
+    story,
+    task_run,
+)
 
 ORACLE = BadLog()
 
@@ -184,3 +195,50 @@ def test_a_log_that_was_let_go_of_before_the_exit_state_is_found():
     assert message(story(runs=[seen])) == (
         "the log was let go of in Process, which is no exit state"
     )
+
+
+ENTRY, RESUMED, NEXT = rows("Start", "+Start", "Process")
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        [operation(1, ENTRY), operation(2, NEXT)],
+        [
+            operation(1, ENTRY),
+            operation(2, RESUMED, life=2),
+            operation(3, NEXT, life=2),
+        ],
+        [operation(1, ENTRY), operation(2, RESUMED, NEXT, life=2)],
+        [operation(1, ENTRY), operation(2, NEXT, life=2, ended="conflict")],
+        [operation(1, ENTRY), operation(2, NEXT, life=2, session=0)],
+        [operation(1, ENTRY), operation(2, life=2, name="finish", ends=True)],
+    ],
+)
+def test_a_run_that_is_claimed_before_it_goes_on_is_fine(operations):
+    assert message(story(runs=[run(operations=operations)])) is None
+
+
+@pytest.mark.parametrize("other", [{"life": 2}, {"session": 2}])
+def test_a_run_that_is_not_claimed_before_it_goes_on_is_found(other):
+    operations = [operation(1, ENTRY), operation(2, NEXT, **other)]
+
+    found = message(story(runs=[run(operations=operations)])) or ""
+
+    assert "went on with row 2 (Process), before a RESUME row claimed" in found
+
+
+def test_a_task_that_runs_before_the_run_is_claimed_is_found():
+    operations = [operation(1, ENTRY), operation(4, RESUMED, life=2)]
+    begun = task_run("Start", life=2, at=3, session=1)
+
+    assert message(story(runs=[run(operations=operations)], task_runs=(begun,))) == (
+        "life 2 went on with the task of Start, before a RESUME row claimed the run"
+    )
+
+
+def test_a_task_of_a_fresh_run_may_run_in_any_life():
+    operations = [operation(4, ENTRY, life=2)]
+    begun = task_run("Start", life=2, at=3, session=1)
+
+    assert message(story(runs=[run(operations=operations)], task_runs=(begun,))) is None

@@ -20,6 +20,9 @@ UNWANTED = shutil.ignore_patterns("__pycache__", ".*")
 PATIENCE = 120.0
 """Seconds that a command may take."""
 
+DEPTH = 1
+"""How many crashes in a row a command tries, unless it says so."""
+
 NO_PROOF = {"PASS", "FLAKY_BASELINE", "NOT_FIRED", "ACCEPTED"}
 """Verdicts that say nothing against an engine."""
 
@@ -75,7 +78,7 @@ def tried(command: str, directory: Path, mutant: Mutant | None = None) -> Result
             [
                 children.program("pytest"),
                 *shlex.split(command),
-                *("-p", "cano", "-p", "no:cacheprovider"),
+                *("-p", "cano", "-p", "no:cacheprovider", "-o", f"cano_depth={DEPTH}"),
                 f"--junitxml={report}",
             ],
             cwd=directory,

@@ -38,6 +38,19 @@ MUTANTS = (
         "--cano-crash=Charge@start",
     ),
     Mutant(
+        "rows-without-their-version",
+        "every row has the version of the workflow that wrote it",
+        "log.py",
+        """\
+        self._version = version
+""",
+        """\
+        self._version = 0
+""",
+        UPGRADE,
+        "--cano-crash=Charge@start",
+    ),
+    Mutant(
         "data-of-an-older-entry",
         "a resumed run has the data as of the start of the state it re-enters",
         "replay.py",

@@ -1,9 +1,57 @@
 """Rollbacks that are begun, resumed or ended wrongly (law 5)."""
 
 from mutants.mutant import Mutant
-from mutants.table.commands import OWN_STORE_SAGA, REFUNDED, SAGA, SNOWED_IN
+from mutants.table.commands import DELIVERED, OWN_STORE_SAGA, REFUNDED, SAGA, SNOWED_IN
 
 MUTANTS = (
+    Mutant(
+        "rollback-row-after-the-first-compensation",
+        "the intent to roll back is a row before the first compensation",
+        "rollback.py",
+        """\
+        if run.completed:
+            await log.flush()
+    await rollback.undo_all()
+""",
+        """\
+    await rollback.undo_all()
+""",
+        DELIVERED,
+        "--cano-crash='Ship@effect:1=fail + Charge@undone'",
+    ),
+    Mutant(
+        "first-in-first-undone",
+        "what was completed last is undone first",
+        "rollback.py",
+        """\
+        for completed in reversed(run.completed):
+""",
+        """\
+        for completed in run.completed:
+""",
+        SNOWED_IN,
+        "--cano-crash=Reserve@end",
+    ),
+    Mutant(
+        "compensated-twice",
+        "each completed visit is undone once",
+        "rollback.py",
+        """\
+            async with scope:
+                await handler.compensate(
+                    run, visit, output, part=part_of(UNDO, entry), over=scope.expired
+                )
+""",
+        """\
+            async with scope:
+                for _ in range(2):
+                    await handler.compensate(
+                        run, visit, output, part=part_of(UNDO, entry), over=bool
+                    )
+""",
+        SNOWED_IN,
+        "--cano-crash=Charge@undo",
+    ),
     Mutant(
         "rollback-row-missing",
         "that a run is rolled back is in its log",
@@ -16,6 +64,62 @@ MUTANTS = (
 """,
         SAGA,
         "--cano-crash=Charge@undo",
+    ),
+    Mutant(
+        "completed-visits-forgotten-on-resume",
+        "a resumed run that fails undoes what was completed before the crash, too",
+        "run.py",
+        """\
+        self.completed = position.to_undo
+""",
+        "",
+        SAGA,
+        "--cano-crash=Ship@start",
+    ),
+    Mutant(
+        "output-of-another-visit",
+        "a compensation is handed what its own visit has left",
+        "replay.py",
+        """\
+        position.entry,
+        completion.output,
+""",
+        """\
+        position.entry,
+        next((each.output for each in position.completed.values()), completion.output),
+""",
+        REFUNDED,
+        "--cano-crash=Charge@undo#2",
+    ),
+    Mutant(
+        "failed-compensation-passed-over",
+        "a run is rolled back only if everything is undone",
+        "rollback.py",
+        """\
+        if self._remaining:
+            await self._recorded(undone)
+""",
+        """\
+        if self._remaining and False:
+            await self._recorded(undone)
+""",
+        REFUNDED,
+        "--cano-crash=Charge@undone#2=fail",
+    ),
+    Mutant(
+        "rolled-back-run-begun-anew",
+        "a run that was rolled back is not begun anew",
+        "launch.py",
+        """\
+            return None if outcome is None else _ended_at(self.definition, run, outcome)
+""",
+        """\
+            if outcome is None or outcome.status is OutcomeStatus.ROLLED_BACK:
+                return None
+            return _ended_at(self.definition, run, outcome)
+""",
+        SAGA,
+        "--cano-crash=Ship@cleared",
     ),
     Mutant(
         "compensated-row-missing",

@@ -5,6 +5,68 @@ from mutants.table.commands import CHECKOUT, MEMORY, MODELS, SQLITE
 
 MUTANTS = (
     Mutant(
+        "fsync-skipped",
+        "what a store has acknowledged survives a power loss",
+        "checkpoints/_sqlite_file.py",
+        """\
+        execute(f"PRAGMA synchronous = {'FULL' if sync else 'OFF'}")
+""",
+        """\
+        execute("PRAGMA synchronous = OFF")
+""",
+        CHECKOUT,
+        "--cano-crash=Ship@start=powerloss",
+    ),
+    Mutant(
+        "commits-not-synced",
+        "every commit is synced, not only every checkpoint of SQLite's",
+        "checkpoints/_sqlite_file.py",
+        """\
+        execute(f"PRAGMA synchronous = {'FULL' if sync else 'OFF'}")
+""",
+        """\
+        execute(f"PRAGMA synchronous = {'NORMAL' if sync else 'OFF'}")
+""",
+        CHECKOUT,
+        "--cano-crash=Ship@start=powerloss",
+    ),
+    Mutant(
+        "append-committed-row-by-row",
+        "the rows of one append become durable together, or none does",
+        "checkpoints/_sqlite_log.py",
+        """\
+        for row in rows:
+            self._unsent.append(
+""",
+        """\
+        for row in rows:
+            if row is not rows[0]:
+                self.flush()
+                self._execute("COMMIT")
+                self._execute("BEGIN IMMEDIATE")
+            self._unsent.append(
+""",
+        SQLITE,
+        "-k never_sees_a_part",
+    ),
+    Mutant(
+        "finish-in-two-steps",
+        "finish replaces the log by the outcome in one step",
+        "checkpoints/_sqlite_log.py",
+        """\
+            raise RunConflictError(workflow_id, 0)
+        self._forget(workflow_id)
+""",
+        """\
+            raise RunConflictError(workflow_id, 0)
+        self._forget(workflow_id)
+        self._execute("COMMIT")
+        self._execute("BEGIN IMMEDIATE")
+""",
+        SQLITE,
+        "-k half_a_finish",
+    ),
+    Mutant(
         "outcome-forgotten",
         "a finished run can be told from one that never started",
         "checkpoints/_sqlite_log.py",
@@ -63,6 +125,19 @@ _INSERT = "INSERT INTO log VALUES (?, ?, ?, ?, upper(?), ?, ?)"
 """,
         CHECKOUT,
         "--cano-crash=Charge@start",
+    ),
+    Mutant(
+        "end-of-the-log-remembered",
+        "all objects and processes on one file see the same runs",
+        "checkpoints/_sqlite_log.py",
+        """\
+        if version != self._version or len(self._ends) > _REMEMBERED_ENDS:
+""",
+        """\
+        if len(self._ends) > _REMEMBERED_ENDS:
+""",
+        SQLITE,
+        "-k racing_threads",
     ),
     Mutant(
         "sequences-not-dense",
