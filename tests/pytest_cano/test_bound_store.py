@@ -1,6 +1,7 @@
 """A store bound to a life: attributes pass, the dead do nothing but close."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +270,41 @@ def test_a_view_does_not_close_what_the_world_keeps(world, life):
     view.close()
 
     assert world.keep("store", ClosingStore).closed == 0
+
+
+class PruningStore(RememberingStore):
+    async def prune(self, older_than: datetime) -> int:
+        forgotten = len(self.outcomes)
+        self.outcomes.clear()
+        return forgotten
+
+
+def test_what_a_store_was_to_forget_is_not_lost(world, life):
+    inner, other = PruningStore(), RememberingStore()
+    store: Any = bound_store(inner, life)
+    elsewhere: Any = bound_store(other, life)
+
+    async def live() -> int:
+        for each in (store, elsewhere):
+            await each.finish("r", LOG, DONE)
+        forgotten: int = await store.prune(datetime.now(UTC))
+        other.outcomes.clear()
+        for each in (store, elsewhere):
+            await each.outcome("r")
+        return forgotten
+
+    assert asyncio.run(live()) == 1
+    places = [world.book.place(each) for each in (inner, other)]
+    assert [len(world.book.log("r", place).loads) for place in places] == [0, 1]
+
+
+def test_a_store_can_be_asked_to_prune_only_if_it_can(life):
+    assert not hasattr(bound_store(RememberingStore(), life), "prune")
+    store: Any = bound_store(PruningStore(), life)
+    die(life)
+
+    with pytest.raises(SimulatedCrash):
+        asyncio.run(store.prune(datetime.now(UTC)))
 
 
 class TailStore(ForgetfulStore):

@@ -1,5 +1,6 @@
 """From a world to its story."""
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,13 @@ def test_points_are_those_of_all_lives_each_once(world):
     told = story(world, [life_story(life, PASSED) for life in world.lives])
 
     assert list(map(str, told.points)) == ["A@end", "B@end", "C@end"]
+
+
+def test_what_happens_after_the_life_of_another_process_comes_after_it(world):
+    life = world.new_life()
+    before = world.tick()
+    other = pickle.loads(pickle.dumps(world))
+    there = [other.tick() for _ in range(3)]
+    world.adopt(other, but=life)
+
+    assert [before, *there, world.tick()] == [1, 2, 3, 4, 5]

@@ -328,6 +328,14 @@ def test_a_tail_tells_whether_a_failed_append_has_happened(log, found):
     assert log.rows == list(STEPPED if found is TAIL else STEPPED[:4])
 
 
+def test_a_tail_of_an_older_log_is_that_log_without_its_newest_rows(log):
+    log.appended(STEPPED)
+    load = log.loaded_tail(2, (STEPPED[0], STEPPED[2], STEPPED[3]))
+
+    assert load is not None
+    assert load.lost == STEPPED[4:]
+
+
 def test_cursors_of_several_parts_are_all_needed(log):
     log.appended((*STEPPED, replace(row(5, "Start", RowKind.STEP_CURSOR), task="b")))
 

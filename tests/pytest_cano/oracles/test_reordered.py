@@ -70,6 +70,12 @@ def test_what_one_strand_does_may_not():
     assert messages(usual, seen) == WRONG
 
 
+def test_what_a_visit_leaves_under_way_has_no_order():
+    usual = [act("a", "A", 15, strand=1), act("b", "B", 11)]
+
+    assert messages(usual, [act("b", "B", 1), act("a", "A", 2)]) == []
+
+
 def test_only_the_first_time_counts():
     usual = [act("a", "A", 1), act("b", "A", 2)]
     seen = [*usual, act("a", "A", 3, life=2), act("b", "A", 4, life=2)]
