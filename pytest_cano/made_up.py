@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from .endings import BLOWS
 from .explorer import Explorer
 from .faults import FAULTS
+from .moments import MOMENTS
+from .schedule import Fault
 from .script import Nth, Script, Together
 from .story import Trial
 
@@ -147,7 +149,9 @@ def _possible(drawn: Drawn) -> bool:
 
 
 def _script(faults: Sequence[tuple[int, Happening]], explorer: Explorer) -> Script:
-    scripts = (
-        Nth(position, *what, spared=explorer.spared) for position, what in faults
-    )
-    return Together(*scripts)
+    def spared(fault: Fault) -> bool:
+        # A task may take its time unless it was given a limit, and few are.
+        in_task = MOMENTS[fault.point.moment].place == "task"
+        return (fault.kind == "hang" and in_task) or explorer.spared(fault)
+
+    return Together(*(Nth(position, *what, spared=spared) for position, what in faults))
