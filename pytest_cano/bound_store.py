@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Self, TypeVar
@@ -51,8 +50,8 @@ class BoundStore:
         self._life.require_alive(f"append to run {workflow_id!r} of {_listed(rows)}")
         log = self._log(workflow_id)
         appending = partial(self._inner.append, workflow_id, *rows)
-        await self._wrote(log, "append", appending, Doubt(rows))
-        log.appended(rows)
+        if await self._wrote(log, "append", appending, Doubt(rows)):
+            log.appended(rows)
         self._life.go_on()
 
     async def load_run(self, workflow_id: str) -> Sequence[CheckpointRow]:
@@ -75,8 +74,9 @@ class BoundStore:
         self._life.require_alive(f"clear of run {workflow_id!r}")
         log = self._log(workflow_id)
         clearing = partial(self._inner.clear, workflow_id)
-        await self._wrote(log, "clear", clearing, Doubt(clears=True), ends=at_exit)
-        log.cleared(at_exit=at_exit)
+        doubt = Doubt(clears=True)
+        if await self._wrote(log, "clear", clearing, doubt, ends=at_exit):
+            log.cleared(at_exit=at_exit)
 
     def _log(self, workflow_id: str) -> KeptLog:
         log = self._book.log(workflow_id, self._place)
@@ -91,7 +91,7 @@ class BoundStore:
         doubt: Doubt,
         *,
         ends: bool = False,
-    ) -> None:
+    ) -> bool:
         """Let the store write, and take note of what becomes of it.
 
         Args:
@@ -100,18 +100,21 @@ class BoundStore:
             writing: calls it.
             doubt: what it may have done if it fails.
             ends: whether that is the end of the run.
+
+        Returns:
+            Whether what it has done is still to be accounted for.
         """
         note = partial(self._operation, log, name, rows=doubt.rows, ends=ends)
+        asked = log.asked(note(ended="cancelled"), doubt)
         try:
             await writing()
         except RunConflictError as error:
-            log.noted(note(ended="conflict", error=error))
+            log.answered(asked, note(ended="conflict", error=error))
             raise
         except BaseException as error:
-            noted = log.noted(note(ended=_failed(error), error=error))
-            log.doubted(replace(doubt, operation=noted))
+            log.answered(asked, note(ended=_failed(error), error=error))
             raise
-        log.noted(note(ended="done", durable=True))
+        return log.answered(asked, note(ended="done", durable=True))
 
     async def _read(
         self, log: KeptLog, name: str, reading: Callable[[], Awaitable[T]]
@@ -223,8 +226,8 @@ class RememberingBoundStore(BoundStore):
         log = self._log(workflow_id)
         finishing = partial(self._inner.finish, workflow_id, rows, outcome)
         doubt = Doubt(tuple(rows), outcome)
-        await self._wrote(log, "finish", finishing, doubt, ends=True)
-        log.finished(rows, outcome)
+        if await self._wrote(log, "finish", finishing, doubt, ends=True):
+            log.finished(rows, outcome)
         self._life.go_on()
 
     async def outcome(self, workflow_id: str) -> Outcome | None:

@@ -52,13 +52,13 @@ def life_story(life: Life, result: LifeResult) -> LifeStory:
 
 
 def _failure(life: Life, result: LifeResult) -> str:
-    return life.runaway or life.gave_up or result.failure
+    return life.runaway or life.gave_up or result.failure or life.vanished
 
 
 def _ending(life: Life, result: LifeResult) -> Ending:
     if life.crashed:
         return "crashed"
-    return "failed" if life.runaway or life.gave_up else _ENDINGS[result.outcome]
+    return "failed" if life.unended else _ENDINGS[result.outcome]
 
 
 def story(

@@ -79,14 +79,19 @@ class Expedition:
         """
         turns = deque([self._begin(next(lives))])
         begun = [turns[0][0]]
-        while turns:
-            life, living = turns.popleft()
-            if self._stops(life, living):
-                continue
-            if len(begun) == 1:
-                turns.append(self._begin(next(lives, UNDISTURBED)))
-                begun.append(turns[0][0])
-            turns.append((life, living))
+        try:
+            while turns:
+                life, living = turns[0]
+                if not self._stops(life, living):
+                    if len(begun) == 1:
+                        twin = self._begin(next(lives, UNDISTURBED))
+                        begun.append(twin[0])
+                        turns.insert(1, twin)
+                    turns.append((life, living))
+                turns.popleft()
+        finally:
+            for _, living in turns:
+                living.abandon()
         return begun
 
     def story(self) -> Story:
@@ -193,7 +198,7 @@ class Expedition:
                 self._schedule = Schedule(tuple(happened))
             life, alone = lives[-1], len(lives) == 1
             last = not any(map(_happened, lives))
-            if last or _ran_away(life) or (alone and self._has_done_all(baseline)):
+            if last or life.unended or (alone and self._has_done_all(baseline)):
                 break
         if self._schedule is None:
             return None
@@ -203,7 +208,7 @@ class Expedition:
     def _missed(self, life: Life) -> bool:
         """Say whether not all that was planned for a life has happened in it."""
         missing = life.script.missing or life.unfired
-        if _ran_away(life):
+        if life.unended:
             # What does not end is stuck, whatever was planned for later.
             return missing is not None
         self._unreached = missing
@@ -229,7 +234,7 @@ class Expedition:
         # One that has done everything in spite of a fault has nothing to recover.
         if not last and not (alone and self._has_done_all(references[-1])):
             life = self.live()
-        if not _ran_away(life) and any(_unfinished(references[-1], self._world)):
+        if not life.unended and any(_unfinished(references[-1], self._world)):
             self.live()
         trial = self._trial(references)
         if trial.findings or not self._world.book.restartable():
@@ -256,10 +261,6 @@ def _happened(life: Life) -> tuple[Fault, ...]:
     """Return what has happened in a life: not what its store was still to do."""
     idle = [*life.stores.idle]
     return tuple(fault for fault in life.struck if fault not in idle)
-
-
-def _ran_away(life: Life) -> bool:
-    return bool(life.runaway or life.gave_up)
 
 
 def _unfinished(baseline: Story, world: World) -> Iterator[int]:

@@ -160,7 +160,7 @@ def location(root: Path, code: CodeType | None) -> str:
         if code is not None and frame.f_code is code:
             nearest = code, frame.f_lineno
             break
-        if nearest is None and not _passed_over(frame.f_code.co_filename):
+        if nearest is None and not passed_over(frame.f_code.co_filename):
             nearest = frame.f_code, frame.f_lineno
             if code is None:
                 break
@@ -169,9 +169,13 @@ def location(root: Path, code: CodeType | None) -> str:
         if code is None:
             return ""
         nearest = code, code.co_firstlineno
-    place, line = nearest
-    path = place.co_filename.removeprefix(str(root) + os.sep)
-    return f"{path}:{line} in {place.co_name}"
+    return describe_line(root, *nearest)
+
+
+def describe_line(root: Path, code: CodeType, line: int) -> str:
+    """Say where a line of the program is: ``shop/checkout.py:31 in process``."""
+    path = code.co_filename.removeprefix(str(root) + os.sep)
+    return f"{path}:{line} in {code.co_name}"
 
 
 def of_the_library(path: str) -> bool:
@@ -181,5 +185,6 @@ def of_the_library(path: str) -> bool:
     )
 
 
-def _passed_over(path: str) -> bool:
+def passed_over(path: str) -> bool:
+    """Say whether a file is no part of the program, but of what runs it."""
     return path.startswith((_HERE, _ENGINE)) or of_the_library(path)

@@ -37,6 +37,21 @@ class Doubt:
     operation: int | None = None
 
 
+@dataclass(slots=True)
+class UnderWay:
+    """An operation that the store has not answered yet.
+
+    Attributes:
+        operation: the operation, as if it were cut off.
+        doubt: what it may have done by now.
+        noted: its position among the operations of the log, once others had to know.
+    """
+
+    operation: Operation
+    doubt: Doubt
+    noted: int | None = None
+
+
 @final
 class KeptLog:
     """What a store must hold of one run, as far as operations have succeeded.
@@ -74,6 +89,8 @@ class KeptLog:
         self.may_lose = 0
         self._reader = LogReader()
         self._doubts: list[Doubt] = []
+        self._under_way: dict[int, UnderWay] = {}
+        self._asked = 0
         self._newest = 0
 
     @property
@@ -128,6 +145,40 @@ class KeptLog:
         if operation.durable and operation.rows:
             self._newest = operation.life
         return len(self.operations) - 1
+
+    def asked(self, operation: Operation, doubt: Doubt) -> int:
+        """An operation is asked of the store; return what `answered` is given."""
+        self._asked += 1
+        self._under_way[self._asked] = UnderWay(operation, doubt)
+        return self._asked
+
+    def answered(self, number: int, operation: Operation) -> bool:
+        """The store has answered, or will not any more.
+
+        Returns:
+            Whether the effect of the operation is still to be accounted for; another
+            process may have seen it while this one stood still.
+        """
+        under_way = self._under_way.pop(number)
+        if under_way.noted is None:
+            noted, seen = self.noted(operation), False
+        else:
+            noted = under_way.noted
+            seen = self.operations[noted].durable
+            self.operations[noted] = replace(
+                operation, durable=seen or operation.durable
+            )
+            self._doubts = [each for each in self._doubts if each.operation != noted]
+        if operation.ended in ("cancelled", "failed") and not seen:
+            self.doubted(replace(under_way.doubt, operation=noted))
+        return not seen
+
+    def cut_off(self, life: int) -> None:
+        """What that life has asked of the store may have had its effect or not."""
+        for each in self._under_way.values():
+            if each.operation.life == life and each.noted is None:
+                each.noted = self.noted(each.operation)
+                self.doubted(replace(each.doubt, operation=each.noted))
 
     def appended(self, rows: Sequence[CheckpointRow]) -> None:
         """Rows have become durable."""

@@ -72,6 +72,7 @@ class Life:
         gave_up: why it was ended as waiting for ever, or empty.
         images: how many disks the power loss that ended it may leave.
         unfired: where a fault was planned that there is none of, or None.
+        vanished: how its process ended without telling of it, or empty.
         over: whether it has ended, by a crash or otherwise.
         extra: whether it is the extra start of a finished program.
         notes: what leftover code tried after its end, and the like.
@@ -99,6 +100,7 @@ class Life:
         self.gave_up = ""
         self.images = 0
         self.unfired: CrashPoint | None = None
+        self.vanished = ""
         self.drivers: dict[int, asyncio.Task[Any]] = {}
         self.stores = StorePlans()
         self.process: Process | None = None
@@ -141,6 +143,11 @@ class Life:
     def crashed(self) -> bool:
         """Whether it crashed."""
         return self.crashed_at is not None
+
+    @property
+    def unended(self) -> str:
+        """Why it had to be ended, or ended in a way that nobody has planned."""
+        return self.runaway or self.gave_up or self.vanished
 
     @property
     def undoing(self) -> bool:
@@ -254,6 +261,15 @@ class Life:
             self.gave_up = why
             self.over = True
         self._tell_watchers()
+
+    def vanish(self, how: str) -> None:
+        """Be over because its process has ended without a word.
+
+        Args:
+            how: one line: ``the process of life 1 was ended by SIGSEGV``.
+        """
+        self.vanished = how
+        self.over = True
 
     def _tell_watchers(self) -> None:
         if self.over:

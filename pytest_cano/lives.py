@@ -27,6 +27,7 @@ from .plugin import LIFE, SCHEDULE
 from .program import LifeResult
 from .script import UNDISTURBED
 from .timeouts import limited
+from .written import written_so_far
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -55,7 +56,6 @@ class ItemProgram:
         self._original = item
         self._life: Life | None = None
         self._output: list[tuple[str, str]] = []
-        self._told = 0
         self._warned: dict[Warned, None] = {}
         self._news: list[Warned] = []
         self._caught: list[warnings.WarningMessage] = []
@@ -63,7 +63,10 @@ class ItemProgram:
 
     def live(self, life: Life) -> LifeResult:
         """Run the test once, as this life."""
-        self._life, self._told, self._news = life, len(self._output), []
+        self._life = life
+        if life.process is not None:
+            # What its parent knows already is not told to it again.
+            self._output, self._news = [], []
         item = fresh_item(self._original)
         item.stash[LIFE] = life
         item.stash[SCHEDULE] = life.world.schedule
@@ -85,19 +88,23 @@ class ItemProgram:
 
     def set_apart(self) -> None:
         """Capture apart from other processes, which have the same files for it."""
-        self._output = []
+        self._output, self._news = [], []
         capture = self._original.config.pluginmanager.getplugin("capturemanager")
         if capture is not None:
             capture.stop_global_capturing()
             capture.start_global_capturing()
             capture.suspend_global_capture()
 
-    def pack(self) -> dict[str, Any]:
-        """Return what is to be known of a life in its own process, in builtins.
+    def pack(self, *, measures: bool = True) -> dict[str, Any]:
+        """Return what is new since the last time, in builtins.
 
-        It may be asked while the life goes on, which will then not do so for long.
+        A life may be going on, which will then not do so for long.
+
+        Args:
+            measures: whether what coverage.py has measured is to be there.
         """
-        config, reports = self._original.config, []
+        config, session = self._original.config, self._original.session
+        reports = []
         if self._life is None:
             reports = [
                 config.hook.pytest_report_to_serializable(config=config, report=report)
@@ -105,17 +112,21 @@ class ItemProgram:
             ]
         else:
             self._warn(map(_warned, self._caught))
-            self._write(_sections_so_far(self.item), self._life)
+            written = written_so_far(self.item, last=self._life.over)
+            self._write(written, self._life)
+        output, self._output = self._output, []
+        news, self._news = self._news, []
         return {
             "reports": reports,
-            "output": self._output[self._told :],
-            "warnings": self._news,
-            "measured": measured(),
+            "output": output,
+            "warnings": news,
+            "measured": measured() if measures else None,
+            "ending": (session.shouldstop, session.shouldfail),
         }
 
     def unpack(self, luggage: dict[str, Any]) -> None:
-        """Take what has been packed in a life's own process."""
-        config = self._original.config
+        """Take what has been packed in another process."""
+        config, session = self._original.config, self._original.session
         self.reports = [
             config.hook.pytest_report_from_serializable(config=config, data=data)
             for data in luggage["reports"]
@@ -123,6 +134,11 @@ class ItemProgram:
         self._output += map(tuple, luggage["output"])
         self._warn(luggage["warnings"])
         add_measured(luggage["measured"])
+        stop, fail = luggage["ending"]
+        if stop and not session.shouldstop:
+            session.shouldstop = stop
+        if fail and not session.shouldfail:
+            session.shouldfail = fail
 
     def _write(self, sections: Iterable[tuple[str, str]], life: Life) -> None:
         self._output += (
@@ -144,20 +160,6 @@ class ItemProgram:
                 self._news.append(each)
                 text, category, path, line = each
                 warnings.showwarning(text, category, path, line)
-
-
-def _sections_so_far(item: Any) -> Iterator[tuple[str, str]]:
-    """Return what a test that has not ended has written."""
-    yield from (
-        (f"Captured {key} {when}", text) for when, key, text in item._report_sections
-    )
-    capture = item.config.pluginmanager.getplugin("capturemanager")
-    if capture is None:
-        return
-    written = capture.read_global_capture()
-    for key, text in zip(("stdout", "stderr"), written, strict=True):
-        if text:
-            yield f"Captured {key} call", text
 
 
 def _warned(caught: warnings.WarningMessage) -> Warned:

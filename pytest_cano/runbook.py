@@ -154,6 +154,11 @@ class RunBook:
                     places.append(str(value).removeprefix(self._disk))
         return " ".join(dict.fromkeys(places))
 
+    def cut_off(self, life: int) -> None:
+        """A life's process is gone, or stands still, whatever it has asked for."""
+        for log in self.logs.values():
+            log.cut_off(life)
+
     def forget_unwritten(self) -> None:
         """Free the ordinals of runs that never had a row: they have not begun."""
         for key, record in list(self.records.items()):

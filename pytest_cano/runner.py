@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, final
 
 from .explorer import Explorer
 from .measured import add_measured, collect_measured, measured
 from .schedule import Schedule
-from .story import Trial
+from .story import Story, Trial
 
 if TYPE_CHECKING:
     from .processes.pool import Pool
@@ -29,6 +29,33 @@ class Order:
 
     schedule: Schedule
     known: frozenset[str] | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a worker has to tell of a schedule.
+
+    Attributes:
+        found: what was found; without the baseline, which nobody has to be sent.
+        usual: whether it was compared with that one.
+        luggage: what the program itself has to tell.
+    """
+
+    found: Trial
+    usual: bool
+    luggage: Any
+
+    @classmethod
+    def of(cls, trial: Trial, baseline: Story, luggage: Any) -> Done:
+        """Say what is to be sent of a trial."""
+        usual = trial.baseline is baseline
+        found = replace(trial, baseline=trial.story) if usual else trial
+        return cls(found, usual, luggage)
+
+    def trial(self, baseline: Story) -> Trial:
+        """Return the whole of it."""
+        return replace(self.found, baseline=baseline) if self.usual else self.found
 
 
 class Runner(Protocol):
@@ -56,15 +83,21 @@ class BesideEachOther:
     """Runs schedules in worker processes, which are forked from this one.
 
     Args:
+        explorer: what runs a schedule.
         pool: the workers.
     """
 
-    def __init__(self, pool: Pool[Order, Trial]) -> None:
+    def __init__(self, explorer: Explorer, pool: Pool[Order, Done]) -> None:
+        self._explorer = explorer
+        self._program: Any = explorer.program
         self._pool = pool
 
     def run(self, orders: Iterable[Order]) -> Iterator[Trial]:
         """Run them; nobody can tell who did."""
-        yield from self._pool.map(orders)
+        for done in self._pool.map(orders):
+            if done.luggage is not None:
+                self._program.unpack(done.luggage)
+            yield done.trial(self._explorer.baseline)
 
 
 @contextmanager
@@ -82,8 +115,11 @@ def runner(explorer: Explorer) -> Iterator[Runner]:
 
     program: Any = explorer.program
 
-    def work(order: Order) -> Trial:
-        return explorer.run(order.schedule, known=order.known)
+    def work(order: Order) -> Done:
+        trial = explorer.run(order.schedule, known=order.known)
+        packs = hasattr(program, "pack")
+        luggage = program.pack(measures=False) if packs else None
+        return Done.of(trial, explorer.baseline, luggage)
 
     def prepare() -> None:
         collect_measured()
@@ -93,4 +129,4 @@ def runner(explorer: Explorer) -> Iterator[Runner]:
     with Pool(
         work, workers, prepare=prepare, leave=measured, left=add_measured
     ) as pool:
-        yield BesideEachOther(pool)
+        yield BesideEachOther(explorer, pool)

@@ -100,6 +100,7 @@ class World:
         """
         self.effects[:] = other.effects
         self.now = max(self.now, other.now)
+        self.on_sqlite |= other.on_sqlite
         self._keys |= other._keys
         self.book.adopt(other.book)
         for name, kept in other._kept.items():

@@ -27,6 +27,7 @@ KNOWS_PYTEST = {
     "pytest_cano.contract",
     "pytest_cano.fixtures",
     "pytest_cano.fresh",
+    "pytest_cano.fresh_session",
     "pytest_cano.items",
     "pytest_cano.lives",
     "pytest_cano.plugin",

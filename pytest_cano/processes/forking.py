@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import gc
 import os
-import sys
+import signal
 import threading
 import traceback
 import warnings
-from typing import final
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, NoReturn, final
 
 from ..life import Life
 from ..program import Program
-from .channel import Channel
-from .inside import OwnProcess
-from .outside import LifeProcess
+from . import loops, orphans
+from .channel import Channel, Silence, keep_only
+from .inside import OwnProcess, flush
+from .outside import LifeProcess, reaped
+
+IDLE: Final = frozenset({"pytest_rerunfailures"})
+"""Modules whose threads wait for a connection, and hold nothing meanwhile."""
+
+_waiting: Final[set[threading.Thread]] = set()
+"""Threads that do nothing but wait for one of ours to come back."""
+
+
+@contextmanager
+def waiting(thread: threading.Thread) -> Iterator[None]:
+    """Say that a thread does nothing in this block but wait for another one."""
+    _waiting.add(thread)
+    try:
+        yield
+    finally:
+        _waiting.remove(thread)
 
 
 def why_not() -> str:
@@ -24,12 +45,19 @@ def why_not() -> str:
     """
     if not hasattr(os, "fork"):
         return "there is no fork on this system"
-    others = [each for each in threading.enumerate() if each.name != "MainThread"]
-    if others:
-        return f"the thread {others[0].name!r} is running"
-    if _native_threads() > 1:
+    here = threading.current_thread()
+    threads = threading.enumerate()
+    for each in threads:
+        if each is not here and each not in _waiting and not _is_idle(each):
+            return f"the thread {each.name!r} is running"
+    if _native_threads() > len(threads):
         return "threads of a library are running"
     return ""
+
+
+def _is_idle(thread: threading.Thread) -> bool:
+    target = getattr(thread, "_target", None)
+    return getattr(target, "__module__", None) in IDLE
 
 
 def _native_threads() -> int:
@@ -49,41 +77,62 @@ class Forking:
 
     def __init__(self, timeout: float | None = None) -> None:
         self._timeout = timeout
+        self._loops: Sequence[weakref.ref[Any]] | None = None
 
     def begin(self, program: Program, life: Life) -> LifeProcess:
         """Begin a life."""
+        if self._loops is None:
+            self._loops = loops.loops_at_rest()
         here, there = Channel.pair()
-        pid = fork()
+        pid = fork(there, loops_at_rest=self._loops)
         if not pid:
-            _live(program, life, here, there)
+            live_in_child(OwnProcess(program, there).live, life)
         there.close()
-        return LifeProcess(
-            program,
-            life,
-            here,
-            pid,
-            lambda: os.waitpid(pid, 0)[1],
-            self._timeout,
-        )
+        return LifeProcess(program, life, here, pid, lambda: reaped(pid), self._timeout)
 
 
-def fork() -> int:
-    """Fork; what is still to be written is written by the parent alone."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+def fork(
+    *channels: Channel, loops_at_rest: Sequence[weakref.ref[Any]] | None = None
+) -> int:
+    """Fork this process.
+
+    What is still to be written is written by the parent alone, and the child ends
+    with it.
+
+    Args:
+        channels: of which the child is to be one end; it lets go of all others.
+        loops_at_rest: this process's open event loops, if they are known.
+    """
+    if loops_at_rest is None:
+        loops_at_rest = loops.loops_at_rest()
+    orphans.prepare()
+    flush()
+    parent = os.getpid()
+    # A collection in the child would write to every object, and so copy its memory.
+    gc.collect(1)
+    gc.freeze()
     with warnings.catch_warnings():
         # Of threads, which have been looked for.
         warnings.simplefilter("ignore", DeprecationWarning)
-        return os.fork()
+        pid = os.fork()
+    if pid:
+        gc.unfreeze()
+        return pid
+    orphans.die_with(parent)
+    keep_only(channels)
+    signal.set_wakeup_fd(-1)
+    loops.renew(loops_at_rest)
+    return 0
 
 
-def _live(program: Program, life: Life, here: Channel, there: Channel) -> None:
-    """Live in the child, and never return."""
+def live_in_child(live: Callable[..., object], *args: object) -> NoReturn:
+    """Call what lives in a forked child, and never return."""
     status = 1
     try:
-        here.close()
-        OwnProcess(program, there).live(life)
+        live(*args)
         status = 0
+    except (Silence, BrokenPipeError):
+        pass  # nobody wants to know any more
     except BaseException:  # noqa: BLE001 -- the parent's frames are not to be run twice
         traceback.print_exc()
     finally:

@@ -4,22 +4,44 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, TypeVar, final
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Literal, NoReturn, TypeVar, final
 
-from .channel import Channel, Silence
+from .channel import Channel, Silence, readable
 from .forking import fork
+from .inside import flush, sendable
+from .outside import reaped
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+AHEAD: Final = 4
+"""Orders per worker that may be given before the first of them is answered."""
+
+GRACE: Final = 2.0
+"""Seconds in which a worker that is not needed any more has to end."""
+
 
 class WorkerError(RuntimeError):
     """A worker process has failed; the text is its traceback."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a worker says.
+
+    Attributes:
+        kind: whether it has done its work, has failed at it, or leaves.
+        value: the result, or what is to be raised.
+    """
+
+    kind: Literal["done", "failed", "left"]
+    value: Any
 
 
 @final
@@ -53,16 +75,18 @@ class Pool(Generic[T, R]):
     def __enter__(self) -> Pool[T, R]:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        for pid, channel in self._workers.items():
-            try:
-                channel.send(None)
-                self._left(channel.receive())
-            except (OSError, Silence):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            channel.close()
-            os.waitpid(pid, 0)
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        try:
+            for channel in self._workers.values():
+                # What they do is not wanted any more, or it is done.
+                with contextlib.suppress(BrokenPipeError):
+                    channel.send(None)
+            if kind is None:
+                for channel in self._workers.values():
+                    self._dismiss(channel)
+        finally:
+            for pid, channel in self._workers.items():
+                _end(pid, channel)
 
     def map(self, orders: Iterable[T]) -> Iterator[R]:
         """Do the work for each order; results come in the order of the orders.
@@ -70,22 +94,23 @@ class Pool(Generic[T, R]):
         Orders are asked for as workers become free, some ahead of the results.
 
         Raises:
-            WorkerError: the work has raised, or a worker has died.
+            WorkerError: a worker has died.
+            BaseException: whatever the work has raised.
         """
         coming = iter(orders)
         idle = deque(self._started())
-        busy: dict[int, tuple[int, Channel]] = {}
+        busy: dict[Channel, int] = {}
         results: dict[int, R] = {}
         asked = given = 0
         while True:
             # No further ahead than this, or a slow one would let results pile up.
-            while idle and asked - given < 4 * self._size:
+            while idle and asked - given < AHEAD * self._size:
                 order = next(coming, None)
                 if order is None:
                     break
                 channel = idle.popleft()
                 channel.send(order)
-                busy[channel.read] = (asked, channel)
+                busy[channel] = asked
                 asked += 1
             if given in results:
                 yield results.pop(given)
@@ -93,36 +118,39 @@ class Pool(Generic[T, R]):
                 continue
             if not busy:
                 return
-            ready, _, _ = select.select([*busy], [], [])
-            for descriptor in ready:
-                number, channel = busy.pop(descriptor)
-                results[number] = _answer(channel)
+            for channel in readable(busy):
+                results[busy.pop(channel)] = _answer(channel).value
                 idle.append(channel)
 
     def _started(self) -> Iterator[Channel]:
         while len(self._workers) < self._size:
             here, there = Channel.pair()
-            pid = fork()
+            pid = fork(there)
             if not pid:
-                here.close()
-                for other in self._workers.values():
-                    other.close()
                 self._serve(there)
             there.close()
             self._workers[pid] = here
         return iter(self._workers.values())
 
-    def _serve(self, channel: Channel) -> None:
+    def _dismiss(self, channel: Channel) -> None:
+        """Take what a worker has to say at its end, after what it was still doing."""
+        with contextlib.suppress(Silence, WorkerError):
+            while True:
+                answer = _answer(channel)
+                if answer.kind == "left":
+                    self._left(answer.value)
+                    return
+
+    def _serve(self, channel: Channel) -> NoReturn:
         """Work in the child, until there is nothing more to do, and never return."""
         try:
+            # Asked to end, it ends what it has begun.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
             self._prepare()
             while (order := channel.receive()) is not None:
-                try:
-                    answer: tuple[bool, Any] = (True, self._work(order))
-                except Exception:  # noqa: BLE001 -- raised again where it was asked for
-                    answer = (False, traceback.format_exc())
-                channel.send(answer)
-            channel.send(self._leave())
+                channel.send(self._answered(order))
+                flush()
+            channel.send(Answer("left", self._leave()))
         except (Silence, OSError, KeyboardInterrupt):
             pass
         except BaseException:  # noqa: BLE001 -- the parent's frames are not to run here
@@ -130,12 +158,32 @@ class Pool(Generic[T, R]):
         finally:
             os._exit(0)
 
+    def _answered(self, order: T) -> Answer:
+        try:
+            return Answer("done", self._work(order))
+        except BaseException as error:  # noqa: BLE001 -- raised again by the parent
+            return Answer("failed", sendable(error))
 
-def _answer(channel: Channel) -> Any:
+
+def _answer(channel: Channel) -> Answer:
     try:
-        done, value = channel.receive()
+        answer: Answer = channel.receive()
     except Silence:
         raise WorkerError("a worker process has died") from None
-    if not done:
-        raise WorkerError(str(value))
-    return value
+    if answer.kind == "failed":
+        raise answer.value
+    return answer
+
+
+def _end(pid: int, channel: Channel) -> None:
+    """See to it that a worker is gone, and all that it has begun."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+        # It never says anything more; its end can be heard.
+        while readable([channel], GRACE):
+            if not os.read(channel.read, 1 << 16):
+                break
+        else:
+            os.kill(pid, signal.SIGKILL)
+    channel.close()
+    reaped(pid)

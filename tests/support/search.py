@@ -31,6 +31,7 @@ class Search:
         crash: str = "all",
         store: Store | None = None,
         ignore: tuple[str, ...] = (),
+        processes: Any = None,
         **scope: Any,
     ) -> None:
         numbers = itertools.count()
@@ -52,6 +53,7 @@ class Search:
             selectors=parse_selectors(crash),
             ignore_effects=ignore,
             scope=Scope(**scope),
+            processes=processes,
         )
         self.baseline: Story = self.explorer.record()
         self.flaky = self.explorer.confirm(self.baseline)

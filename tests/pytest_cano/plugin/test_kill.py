@@ -1,0 +1,171 @@
+"""Lives that are killed: really, and with everything known that was until then."""
+
+import pytest
+
+from killing import HOW, forced
+from shop_project import BUGGY, POINTS, SAFE, schedules
+
+LOCKED = """
+    import os
+    from pathlib import Path
+    from shop import run, shop
+
+    def test_locked(tmp_path, cano_store, cano_ledger, cano_workflow_id):
+        lock = tmp_path / "lock"
+        lock.touch(exist_ok=False)
+        try:
+            run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
+        finally:
+            lock.unlink()
+"""
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_what_a_kill_does_not_run_is_missing_afterwards(project, how):
+    project.add("test_locked.py", LOCKED)
+
+    raised = project.run("--cano-crash=Ship@end", subprocess=True)
+    killed = project.run(
+        "--cano-crash=Ship@end=kill", *forced(project, how), subprocess=True
+    )
+
+    raised.assert_outcomes(passed=2)
+    killed.assert_outcomes(failed=2)
+    killed.stdout.fnmatch_lines(
+        [
+            "STUCK *left at Ship: 2 restarts without a crash did not bring it to Done*",
+            "  life 1   Charge > Ship  crashed at end: *",
+            "  life 2   no state was entered  failed: *FileExistsError*",
+        ]
+    )
+
+
+@pytest.mark.parametrize("how", HOW[:2])
+def test_both_endings_are_the_same_to_a_sound_and_to_a_wrong_test(project, how):
+    project.add("test_buggy.py", BUGGY)
+    project.add("test_safe.py", SAFE)
+    options = ("--cano-crash=Charge", "--cano-depth=2", "-p", "no:cacheprovider")
+
+    raised = project.run(*options, subprocess=True)
+    killed = project.run(
+        *options, "--cano-ending=kill", *forced(project, how), subprocess=True
+    )
+
+    def verdicts(result):
+        text = result.stdout.str().replace("=kill", "")
+        return [
+            line
+            for line in text.splitlines()
+            if line.startswith(("  ", "DUPLICATED", "score")) and "  again" not in line
+        ]
+
+    assert raised.parseoutcomes() == killed.parseoutcomes()
+    assert verdicts(killed) == verdicts(raised)
+    assert verdicts(killed)
+
+
+def test_each_life_has_a_process(project):
+    project.add(
+        "test_pids.py",
+        """
+        import os
+        from shop import run, shop
+
+        pids = []
+
+        def test_pids(request, cano, cano_store, cano_ledger, cano_workflow_id):
+            pids.append(os.getpid())
+            with open(request.config.rootpath / "pids", "a") as file:
+                print(cano.schedule, cano.life, *pids, file=file)
+            run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
+    """,
+    )
+
+    result = project.run("--cano-crash=@end=kill", subprocess=True)
+
+    result.assert_outcomes(passed=3)
+    lines = [line.split() for line in (project.path / "pids").read_text().splitlines()]
+    (_, parent), (_, twice, _) = lines[:2]
+    assert parent == twice
+    lives = [line for line in lines if "=kill" in line[0]]
+    assert [life[:2] for life in lives] == [
+        [f"{state}@end=kill", number]
+        for state in ("Charge", "Ship")
+        for number in ("1", "2", "3")
+    ]
+    # What a module knows when its life begins is what two undisturbed runs have left.
+    assert all(life[2:4] == [parent, parent] for life in lives)
+    assert len({life[4] for life in lives} | {parent}) == 7
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_fixtures_wider_than_the_test(project, how):
+    project.add(
+        "test_wide.py",
+        """
+        import os
+        import pytest
+        from shop import run, shop
+
+        def wide(scope):
+            @pytest.fixture(scope=scope, name=scope + "_wide")
+            def fixture(request):
+                with open(request.config.rootpath / "wide", "a") as file:
+                    print("up", scope, file=file, flush=True)
+                    yield os.getpid()
+                    print("down", scope, file=file, flush=True)
+            return fixture
+
+        for_session, for_module, for_class = map(wide, ("session", "module", "class"))
+
+        class TestWide:
+            def test_wide(
+                self, session_wide, module_wide, class_wide,
+                cano, cano_store, cano_ledger, cano_workflow_id,
+            ):
+                assert session_wide == module_wide == class_wide
+                print("same" if os.getpid() == session_wide else "other", end=";")
+                run(shop(cano_store, cano_ledger), cano_workflow_id)
+    """,
+    )
+
+    result = project.run(
+        "--cano-crash=Charge@end=kill", *forced(project, how), subprocess=True
+    )
+
+    result.assert_outcomes(failed=2)
+    written = (project.path / "wide").read_text().split("\n")
+    if how == "forked":
+        result.stdout.fnmatch_lines(["other;"])
+        assert len(written) == 7
+    else:
+        # For each of two lives; the first was killed and took nothing down.
+        result.stdout.fnmatch_lines(["same;"])
+        assert written.count("up module") == 2 + 1
+        assert written.count("down module") == 1 + 1
+    assert written[-4:] == ["down class", "down module", "down session", ""]
+
+
+def test_why_it_is_slower_is_said_once_for_each_test(project):
+    project.add("test_safe.py", SAFE)
+
+    result = project.run(
+        "--cano-crash=@end=kill", *forced(project, "fresh"), subprocess=True
+    )
+
+    assert result.stdout.str().count("ran in fresh interpreters") == 1
+    result.stdout.fnmatch_lines(
+        ["test_safe: lives that had to be killed *: the thread 'forever' is running"]
+    )
+
+
+def test_all_points_in_workers(project):
+    project.add("test_buggy.py", BUGGY)
+    options = ("-v", "--cano-crash=all=kill", "-p", "no:cacheprovider")
+
+    one = project.run(*options, subprocess=True)
+    two = project.run(*options, "--cano-workers=2", subprocess=True)
+
+    assert schedules(two) == [f"{point}=kill" for point in POINTS]
+    assert schedules(one) == schedules(two)
+    assert one.parseoutcomes() == two.parseoutcomes() == {"failed": 3, "passed": 6}
