@@ -29,6 +29,16 @@ class Host(Protocol):
         """Begin a life; it has gone nowhere yet."""
 
 
+class Process(Protocol):
+    """The process that a life has to itself, seen from inside."""
+
+    def die(self, life: Life) -> None:
+        """Write down all that this process knows, and end it at once."""
+
+    def stand_still(self, life: Life) -> None:
+        """Let another process live, and go on in the world as that one leaves it."""
+
+
 @final
 class InThisProcess:
     """Lives in this process, one after the other."""

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol, final
+from typing import TYPE_CHECKING, Any, final
 
 from .description import Describer
 from .frames import FRAME, TaskFrame
@@ -20,6 +20,7 @@ from .store_plans import StorePlans
 
 if TYPE_CHECKING:
     from .endings import Wait
+    from .hosts import Process
     from .world import World
 
 HERE: ContextVar[Life | None] = ContextVar("cano_life", default=None)
@@ -39,16 +40,6 @@ class SimulatedCrash(BaseException):
     It is not an error of the program. Code that catches it goes on in vain: a dead
     life changes neither the disk nor the outside world.
     """
-
-
-class Process(Protocol):
-    """The process that a life has to itself."""
-
-    def die(self, life: Life) -> None:
-        """Write down all that this process knows, and end it at once."""
-
-    def stand_still(self, life: Life) -> None:
-        """Let another process live, and go on in the world as that one leaves it."""
 
 
 @final

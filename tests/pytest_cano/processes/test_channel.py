@@ -61,7 +61,7 @@ def test_what_is_not_finished_in_time_is_not_received(pair):
 
 
 def test_closing_twice_closes_nobody_elses_descriptor(pair):
-    here, there = pair
+    here, _there = pair
     here.close()
     taken = os.dup(0)
 
