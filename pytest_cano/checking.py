@@ -268,7 +268,7 @@ def _explore(
             failures.append(f"{heading}\n{failure_text(trial, again=again)}")
     failures += accepts.problems()
     seconds = time.perf_counter() - began
-    limits = [*plan.limits, *search.limits]
+    limits = [*plan.limits, *search.limits, *baseline.unledgered]
     summary = Summary(
         name,
         points,

@@ -69,6 +69,7 @@ def story(
     unreached: CrashPoint | None = None,
     idle: Fault | None = None,
     hints: Sequence[str] = (),
+    unledgered: Sequence[str] = (),
     duration: float = 0.0,
 ) -> Story:
     """Tell a whole schedule, or a baseline."""
@@ -93,6 +94,7 @@ def story(
         unreached=unreached,
         on_sqlite=world.on_sqlite,
         idle=idle,
+        unledgered=tuple(unledgered),
     )
 
 

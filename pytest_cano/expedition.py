@@ -6,6 +6,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import nullcontext
 from typing import final
 
 from .chronicle import life_story, story
@@ -19,6 +20,7 @@ from .reference import reference_for
 from .schedule import CrashPoint, Fault, Schedule
 from .script import UNDISTURBED, FirstNew, Planned, Script
 from .story import LifeStory, Story, Trial, Verdict
+from .unledgered import noticing
 from .world import World
 
 
@@ -40,6 +42,7 @@ class Expedition:
         self._world = world
         self._lives: list[LifeStory] = []
         self._hints: list[str] = []
+        self._unledgered: list[str] = []
         self._unreached: CrashPoint | None = None
         self._idle: Fault | None = None
         self._schedule: Schedule | None = None
@@ -48,7 +51,11 @@ class Expedition:
     def live(self, script: Script = UNDISTURBED, *, extra: bool = False) -> Life:
         """Live the next life, to its end."""
         life, living = self._begin(script, extra=extra)
-        if not self._stops(life, living):
+        # Whatever the program does, it does undisturbed.
+        undisturbed = self._schedule is None
+        with noticing(life, self._unledgered.append) if undisturbed else nullcontext():
+            stops = self._stops(life, living)
+        if not stops:
             living.abandon()
             raise RuntimeError(f"life {life.number} stands still, and nobody lives on")
         return life
@@ -103,6 +110,7 @@ class Expedition:
             unreached=self._unreached,
             idle=self._idle,
             hints=self._hints,
+            unledgered=self._unledgered,
             duration=time.perf_counter() - self._began,
         )
 

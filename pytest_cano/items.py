@@ -158,7 +158,7 @@ class _Exploration:
         elif self._choice.expected:
             problems.append(RAN_NOTHING)
         if not plan.empty:
-            self._limits += self._remarks(plan)
+            self._limits += [*self._remarks(plan), *baseline.unledgered]
             problems += self._explore(plan, baseline, own)
         if problems:
             entries.fail(own[1], "\n".join(problems), brief=self._brief)

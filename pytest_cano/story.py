@@ -250,6 +250,7 @@ class Story:
         unreached: the planned fault that was never reached, if one was not.
         on_sqlite: whether a store had its file on the disk by way of SQLite.
         idle: the fault of a store that no operation has followed, if there is one.
+        unledgered: lines of the program with effects that no ledger was told of.
     """
 
     schedule: Schedule | None
@@ -264,6 +265,7 @@ class Story:
     unreached: CrashPoint | None = None
     on_sqlite: bool = False
     idle: Fault | None = None
+    unledgered: tuple[str, ...] = ()
 
     @property
     def has_failed(self) -> bool:

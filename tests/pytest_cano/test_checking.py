@@ -384,3 +384,24 @@ def test_the_way_to_run_it_again_is_the_one_that_was_gone(options, called):
     report = check(faulty, **options)
 
     assert f"again   {called}(faulty, crash=" in str(report)
+
+
+def test_what_the_ledger_is_not_told_of_is_named_once(tmp_path):
+    receipt = tmp_path / "receipt"
+
+    async def program(world: WorldView) -> None:
+        async def charge() -> Literal["Done"]:
+            receipt.write_text("charged")
+            (world.disk / "own").write_text("on the disk")
+            return "Done"
+
+        workflow = shop(world, process=charge)
+        await workflow.start_or_resume("Start", workflow_id=world.workflow_id)
+
+    report = check(program)
+
+    assert report.passed
+    (said,) = (line for line in str(report).splitlines() if "the ledger is not" in line)
+    assert said.endswith(
+        f" in charge writes {receipt}, which the ledger is not told of"
+    )

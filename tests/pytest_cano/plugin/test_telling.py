@@ -233,3 +233,34 @@ def test_many_points_come_with_a_shorter_way(project):
     result.stdout.fnmatch_lines(
         ["test_long: 103 crash points; --cano-crash=@end tries one per visit"]
     )
+
+
+UNTOLD = """
+from pathlib import Path
+from shop import run, shop
+
+def test_untold(cano_store, cano_ledger, cano_workflow_id, tmp_path):
+    workflow = shop(cano_store, cano_ledger, keyed=True)
+
+    async def pack():
+        (tmp_path / "on the disk").write_text("")
+        Path("elsewhere").write_text("")
+        return "Done"
+
+    workflow.register("Pack", pack)
+    assert run(workflow, cano_workflow_id) == "Done"
+"""
+
+
+def test_a_line_with_effects_that_nobody_was_told_of_is_named(project):
+    project.add("test_untold.py", UNTOLD)
+    shop = (project.path / "shop.py").read_text()
+    said = "test_untold.py:9 in pack writes elsewhere, which the ledger is not told of"
+
+    unused = project.run("--cano-crash=@end")
+    project.add("shop.py", shop.replace('return "Ship"', 'return "Pack"'))
+    result = project.run("--cano-crash=@end")
+
+    assert said not in unused.outlines
+    assert said in result.outlines
+    assert (unused.ret, result.ret) == (0, 0)
