@@ -100,6 +100,8 @@ class RaceChecks(StoreChecks):
                 await holds(other, RUN, rows(0, 2), Line.SHARED, "in a second object")
                 await write(other, RUN, [row(2)], Line.SHARED)
                 await holds(store, RUN, rows(0, 3), Line.SHARED, "in the first object")
+                await write(store, RUN, [row(3)], Line.SHARED)
+                await holds(other, RUN, rows(0, 4), Line.SHARED, "in a second object")
                 await other.clear(RUN)
                 await holds(store, RUN, [], Line.SHARED, "in the first object")
 

@@ -137,7 +137,7 @@ _INSERT = "INSERT INTO log VALUES (?, ?, ?, ?, upper(?), ?, ?)"
         if len(self._ends) > _REMEMBERED_ENDS:
 """,
         SQLITE,
-        "-k racing_threads",
+        "-k another_object",
     ),
     Mutant(
         "sequences-not-dense",
