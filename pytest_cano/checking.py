@@ -22,6 +22,7 @@ from .faults import DEFAULT
 from .injection import listening
 from .life import Life, SimulatedCrash
 from .lifetime import until_crash
+from .options import DEEPEST
 from .places import Opener, opener, outside_of_loops, worlds
 from .processes.forking import Forking
 from .program import LifeResult
@@ -82,7 +83,7 @@ def check(
     effect_key: KeyFunction | None = None,
     ending: str | Sequence[str] = DEFAULT,
     depth: int | None = None,
-    budget: str | None = None,
+    budget: str | Budget | None = None,
     seed: int = 0,
     timeout: float | None = None,
     workers: int = 1,
@@ -125,10 +126,14 @@ def check(
         Exception: whatever the program raises undisturbed.
     """
     selectors = parse_selectors(_selectors(crash))
+    if depth is not None and depth not in range(1, DEEPEST + 1):
+        raise SelectorError(f"depth={depth!r} is no number from 1 to {DEEPEST}")
     scope = Scope(
         parse_endings(ending), depth, seed=seed, timeout=timeout, workers=workers
     )
-    share = UNLIMITED if budget is None else SessionBudget(budget, 1).share()
+    share = budget or UNLIMITED
+    if isinstance(share, str):
+        share = SessionBudget(share, 1).share()
     started = FunctionProgram(program, opener(store), effect_key)
 
     def explore() -> Report:

@@ -52,7 +52,14 @@ def choose(
     ):
         return None
     read = [markers.crash_marker(mark) for mark in marks]
-    own = selectors_in(text for mark in read for text in mark.selectors)
+    # What a marker says of endings is for its own selectors.
+    own = tuple(
+        dict.fromkeys(
+            selector.under(mark.endings)
+            for mark in read
+            for selector in selectors_in(mark.selectors)
+        )
+    )
     ours = uses_cano(item)
     if not ours and (settings.select != "all" or "subtests" in item.fixturenames):
         return None
@@ -74,14 +81,11 @@ def choose(
 def _scope(
     item: pytest.Item, settings: options.Settings, marks: Iterable[markers.CrashMark]
 ) -> Scope:
-    """Return how far to go with a test: what its markers say comes first."""
-    endings, depth = settings.endings, settings.depth
-    for mark in marks:
-        endings = mark.endings or endings
-        depth = mark.depth or depth
+    """Return how far to go with a test: the nearest marker that says so decides."""
+    depths = (mark.depth for mark in marks if mark.depth is not None)
     return Scope(
-        endings,
-        depth,
+        settings.endings,
+        next(depths, settings.depth),
         earlier=earlier_failures(item.config, item.nodeid),
         seed=settings.seed,
         timeout=settings.timeout,

@@ -82,6 +82,10 @@ class Handle:
         ignore_effects: tuple[str, ...] = (),
         ignore_observations: tuple[str, ...] = (),
         accept: Sequence[Accept] = (),
+        ending: str | Sequence[str] | None = None,
+        depth: int | None = None,
+        budget: str | None = None,
+        seed: int | None = None,
     ) -> Report:
         """Crash a program at every selected moment, restart it, and judge it.
 
@@ -94,16 +98,33 @@ class Handle:
                 those of the ini file.
             ignore_observations: the same for observations.
             accept: known exceptions.
+            ending: how lives end where ``crash`` does not say; as in this session
+                unless said otherwise.
+            depth: how many lives in a row are crashed; the same.
+            budget: how much may be run: ``30s``, or a number of schedules; this
+                test's share of the session's unless said otherwise.
+            seed: of the schedules that ``random:N`` makes up; the session's unless
+                said otherwise.
         """
         from .checking import check
+        from .sharing import share_of
 
-        return check(
-            program,
-            crash=crash,
-            accept=accept,
-            called="cano.check",
-            **self._search(store, ignore_effects, ignore_observations),
-        )
+        settings = self._request.config.stash[SETTINGS]
+        share = share_of(self._request.node, settings)
+        try:
+            return check(
+                program,
+                crash=crash,
+                accept=accept,
+                ending=settings.endings if ending is None else ending,
+                depth=settings.depth if depth is None else depth,
+                budget=share if budget is None else budget,
+                seed=settings.seed if seed is None else seed,
+                called="cano.check",
+                **self._search(store, ignore_effects, ignore_observations),
+            )
+        finally:
+            share.close()
 
     def assert_idempotent(
         self,

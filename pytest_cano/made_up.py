@@ -136,9 +136,6 @@ def _is_fair(kind: str, explorer: Explorer) -> bool:
 
     A store that keeps its promises can't help what a cache in front of it loses.
     """
-    if FAULTS[kind].family == "hang":
-        # Without a time limit it is a TIMEOUT wherever it happens, and no news.
-        return False
     return FAULTS[kind].family != "disk" or explorer.baseline.on_sqlite
 
 

@@ -50,7 +50,8 @@ class Search:
             recovered from already; they are no trials of their own.
         outdated: earlier failures that can't happen any more, as texts.
         left_out: how many known schedules were not run, for lack of budget.
-        implied: how many were not run, for they hold one that has failed.
+        implied: how many could only fail again: they hold one that has failed, or came
+            to a durable state from which the recovery has failed.
         vanished: how many proved nothing, for their last point was not met again.
     """
 
@@ -71,6 +72,7 @@ class Search:
         self._expanded: set[str] = set()
         self._done: set[Schedule] = set()
         self._failed: list[Schedule] = []
+        self._failing: set[str] = set()
         self._reached: dict[int, list[_Reached]] = {}
         self._twins: list[_Reached] = []
         self._disagreements = Disagreements()
@@ -93,7 +95,7 @@ class Search:
             )
         if self.implied:
             told.append(
-                f"{_were(self.implied)} not run: what fails by itself is a part of them"
+                f"{_were(self.implied)} left aside: they could only fail like another"
             )
         if self.vanished:
             told.append(
@@ -170,7 +172,9 @@ class Search:
             if trial.verdict is Verdict.NOT_FIRED:
                 self.vanished += 1
             elif trial.seen:
-                self.seen[depth] += 1
+                fails = trial.durable in self._failing
+                self.implied += fails
+                self.seen[depth] += not fails
             else:
                 self._learn(trial, root=True)
                 yield trial
@@ -216,6 +220,8 @@ class Search:
         schedule = trial.schedule
         if trial.verdict.fails:
             self._failed.append(schedule)
+            if trial.durable:
+                self._failing.add(trial.durable)
             return
         if not root:
             return

@@ -18,7 +18,7 @@ Commas join them. States match exactly, else without case.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, final
 
 from .faults import DEFAULT, ENDINGS, FAULTS
@@ -73,8 +73,11 @@ class Selector:
         if word in _WORDS:
             # A part that says only this, so that the fault is read as everywhere.
             kinds = _kinds(Part.parse(f"@end={kind}")) if equals else None
-            if _WORDS[word] and any(FAULTS[each].counted for each, _ in kinds or ()):
-                raise SelectorError(f"{text!r}: {word} takes no kind with a number")
+            if _WORDS[word] and any(each not in ENDINGS for each, _ in kinds or ()):
+                raise SelectorError(
+                    f"{text!r}: {word} takes an ending ({', '.join(ENDINGS)}), for "
+                    "each of its lives has to end"
+                )
             return cls(text, kinds=kinds, search=_WORDS[word])
         if text == "random" or text.startswith("random:"):
             count = text.partition(":")[2].strip()
@@ -128,6 +131,12 @@ class Selector:
             for point in matching
             if not FAULTS[kind].excluded_from(point.moment)
         )
+
+    def under(self, endings: Sequence[str] | None) -> Selector:
+        """Return it with these endings, where it says none itself."""
+        if endings is None or self.kinds is not None:
+            return self
+        return replace(self, kinds=tuple((ending, None) for ending in endings))
 
     @property
     def lists(self) -> bool:

@@ -168,7 +168,7 @@ def test_what_was_lost_is_part_of_the_state_that_a_search_goes_on_from():
     )
 
     assert report.passed
-    assert "Process@end=unsynced:1 > Process@load=unsynced:1" in report.verdicts
+    assert "Process@end=unsynced:1 > Start@enter=unsynced:1" in report.verdicts
     assert "Process@end=unsynced:99 > Start@enter=unsynced:99" in report.verdicts
 
 
@@ -255,8 +255,8 @@ def test_a_store_in_memory_loses_writes_without_apsw(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("everywhere=unsynced:2", "everywhere takes no kind with a number"),
-        ("everywhere=powerloss", "everywhere takes no kind with a number"),
+        ("everywhere=unsynced:2", "everywhere takes an ending"),
+        ("everywhere=powerloss", "everywhere takes an ending"),
         ("Process@end=powerloss > Done@cleared", "it is written 'powerloss:N'"),
     ],
 )
