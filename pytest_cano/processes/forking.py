@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import threading
+import time
 import traceback
 import warnings
 import weakref
@@ -22,6 +24,9 @@ from .outside import LifeProcess, reaped
 
 IDLE: Final = frozenset({"pytest_rerunfailures"})
 """Modules whose threads wait for a connection, and hold nothing meanwhile."""
+
+LINGERING: Final = 0.1
+"""Seconds that a thread may be seen after its end."""
 
 _waiting: Final[set[threading.Thread]] = set()
 """Threads that do nothing but wait for one of ours to come back."""
@@ -41,7 +46,7 @@ def why_not() -> str:
     """Say why this process can't be forked now; empty if it can.
 
     What another thread holds at that moment, a lock say, nobody would let go of in
-    the child.
+    the child. A watchdog of faulthandler (`dump_traceback_later`) is called off.
     """
     if not hasattr(os, "fork"):
         return "there is no fork on this system"
@@ -50,8 +55,15 @@ def why_not() -> str:
     for each in threads:
         if each is not here and each not in _waiting and not _is_idle(each):
             return f"the thread {each.name!r} is running"
-    if _native_threads() > len(threads):
-        return "threads of a library are running"
+    if _native_threads() > len(threads) and "faulthandler" in sys.modules:
+        # Its watchdog is one of them, and nothing tells whether there is one.
+        sys.modules["faulthandler"].cancel_dump_traceback_later()
+    # One that has been waited for may take a moment to be gone.
+    until = time.monotonic() + LINGERING
+    while _native_threads() > len(threads):
+        if time.monotonic() > until:
+            return "threads of a library are running"
+        time.sleep(0.001)
     return ""
 
 

@@ -24,8 +24,8 @@ def descriptors() -> dict[str, str]:
 @contextlib.contextmanager
 def nothing_left() -> Iterator[None]:
     """Fail if a process or a descriptor is there afterwards that was not before."""
-    before = descriptors()
-    assert children() == []
+    # Other tests of this process may have servers that outlive them.
+    before, begun = descriptors(), {*children()}
     yield
-    assert children() == []
+    assert {*children()} <= begun
     assert descriptors() == before
