@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, final
 
 from .expedition import Expedition
@@ -129,7 +130,10 @@ class Explorer:
         world = self._world()
         with listening():
             trial = Expedition(self.program, world, self._host([kind])).everywhere(
-                kind, self.baseline, spared=self.spared, most=EVERYWHERE
+                kind,
+                self.baseline,
+                spared=partial(starts_over, baseline=self.baseline),
+                most=EVERYWHERE,
             )
         selector = f"everywhere={kind}"
         name = "everywhere" if kind == DEFAULT else selector

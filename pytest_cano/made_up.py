@@ -8,6 +8,7 @@ lives, fewer faults, earlier points, simpler faults.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, TypeAlias
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -16,10 +17,11 @@ from hypothesis import strategies as st
 from .endings import BLOWS
 from .explorer import Explorer
 from .faults import FAULTS
+from .forgetting import starts_over
 from .moments import MOMENTS
 from .schedule import Fault
 from .script import Nth, Script, Together
-from .story import Trial
+from .story import Story, Trial
 
 MOST_LIVES: Final = 3
 """Disturbed lives of a made-up schedule."""
@@ -146,9 +148,11 @@ def _possible(drawn: Drawn) -> bool:
 
 
 def _script(faults: Sequence[tuple[int, Happening]], explorer: Explorer) -> Script:
-    def spared(fault: Fault) -> bool:
-        # A task may take its time unless it was given a limit, and few are.
-        in_task = MOMENTS[fault.point.moment].place == "task"
-        return (fault.kind == "hang" and in_task) or explorer.spared(fault)
-
+    spared = partial(_spared, baseline=explorer.baseline)
     return Together(*(Nth(position, *what, spared=spared) for position, what in faults))
+
+
+def _spared(fault: Fault, baseline: Story) -> bool:
+    # A task may take its time unless it was given a limit, and few are.
+    in_task = MOMENTS[fault.point.moment].place == "task"
+    return (fault.kind == "hang" and in_task) or starts_over(fault, baseline)

@@ -56,6 +56,11 @@ class Planned:
         return None
 
 
+def nothing(fault: Fault) -> bool:
+    """Spare no fault; a function with a name, for scripts travel between processes."""
+    return False
+
+
 @final
 class FirstNew:
     """A crash at the first point that is not among those known.
@@ -73,7 +78,7 @@ class FirstNew:
         self,
         known: Collection[CrashPoint],
         kind: str = DEFAULT,
-        spared: Callable[[Fault], bool] = lambda fault: False,
+        spared: Callable[[Fault], bool] = nothing,
     ) -> None:
         self._known = known
         self._kind = kind
@@ -107,7 +112,7 @@ class Nth:
         kind: str = DEFAULT,
         amount: int | None = None,
         *,
-        spared: Callable[[Fault], bool] = lambda fault: False,
+        spared: Callable[[Fault], bool] = nothing,
     ) -> None:
         self._position = position
         self._kind = kind
