@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from coverage import CoverageData
 
 _collected: list[bytes] | None = None
 
@@ -13,21 +18,18 @@ def measured() -> bytes | None:
     measuring = _current()
     if measuring is None:
         return None
-    from coverage import CoverageData
-
-    data = CoverageData(no_disk=True)
     # Its own data is bound to a file, which in a forked child is the parent's.
     collector = measuring._collector
-    kept, collector.covdata = collector.covdata, data
-    try:
-        collector.flush_data()
-    finally:
-        collector.covdata = kept
-    for dumped in _collected or ():
-        other = CoverageData(no_disk=True)
-        other.loads(dumped)
-        data.update(other)
-    return data.dumps()
+    with _in_memory() as data:
+        kept, collector.covdata = collector.covdata, data
+        try:
+            collector.flush_data()
+        finally:
+            collector.covdata = kept
+        for dumped in _collected or ():
+            with _in_memory(dumped) as other:
+                data.update(other)
+        return data.dumps()
 
 
 def collect_measured() -> None:
@@ -44,11 +46,8 @@ def add_measured(dumped: bytes | None) -> None:
     if _collected is not None:
         _collected.append(dumped)
         return
-    from coverage import CoverageData
-
-    data = CoverageData(no_disk=True)
-    data.loads(dumped)
-    measuring.get_data().update(data)
+    with _in_memory(dumped) as data:
+        measuring.get_data().update(data)
 
 
 def measuring_alike() -> dict[str, Any] | None:
@@ -67,6 +66,20 @@ def begin_measuring(alike: dict[str, Any] | None) -> None:
     import coverage
 
     coverage.Coverage(data_file=None, **alike).start()
+
+
+@contextmanager
+def _in_memory(dumped: bytes | None = None) -> Iterator[CoverageData]:
+    from coverage import CoverageData
+
+    data = CoverageData(no_disk=True)
+    try:
+        if dumped is not None:
+            data.loads(dumped)
+        yield data
+    finally:
+        # Otherwise its connection is collected some day, with a ResourceWarning.
+        data.close(force=True)
 
 
 def _current() -> Any:

@@ -7,10 +7,16 @@ _THREAD = """
 import sys
 import threading
 
+ended = threading.Event()
+thread = threading.Thread(target=ended.wait, daemon=True, name="forever")
 if {when}:
-    threading.Thread(
-        target=threading.Event().wait, daemon=True, name="forever"
-    ).start()
+    thread.start()
+
+
+def pytest_unconfigure():
+    ended.set()
+    if thread.is_alive():
+        thread.join()
 """
 
 
