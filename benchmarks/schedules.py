@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -80,8 +81,9 @@ def session(directory: Path, tests: int, *options: str) -> tuple[list[float], in
     (directory / "conftest.py").write_text(CONFTEST)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     subprocess.run(
-        [*command, f"--basetemp={directory / 'tmp'}", *options],
+        [*command, f"--basetemp={directory / 'tmp'}", "-p", "cano", *options],
         cwd=directory,
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         check=True,
         stdout=subprocess.DEVNULL,
     )

@@ -73,10 +73,12 @@ class ItemProgram:
         item.obj = _until_death(item.obj, life)
         _guard_finalizers(item, life)
         self.item = item
+        used = item._request._fixture_defs
         hooks = self._hooks.during(life, disturbed=bool(life.world.schedule))
         with hooks, self._warnings(), limited(item):
             # With the original as its successor, nothing wider than the item goes.
             self.reports = runtestprotocol(item, log=False, nextitem=self._original)
+        _let_go(used.values())
         self._life = None
         self._write(self.reports[-1].sections, life)
         return _result(self.reports, life)
@@ -270,6 +272,27 @@ def _guard_finalizers(item: Any, life: Life) -> None:
         pytest.Function.addfinalizer(item, guarded)
 
     item.addfinalizer = add
+
+
+def _let_go(used: Iterable[Any]) -> None:
+    """Have no wider fixture remember those of a life, which have been torn down.
+
+    They depend on it, so it would tear them down first, at its own end; until then it
+    would keep alive all that they have met, for each life.
+    """
+    for wider in used:
+        wider._finalizers[:] = [
+            finalizer
+            for finalizer in wider._finalizers
+            if not (
+                isinstance(finalizer, functools.partial)
+                and isinstance(
+                    owner := getattr(finalizer.func, "__self__", None),
+                    pytest.FixtureDef,
+                )
+                and owner.cached_result is None
+            )
+        ]
 
 
 class _LifeHooks:

@@ -559,3 +559,48 @@ def test_the_store_is_closed_at_the_end_of_every_life(project):
 
     lives = " ".join(["opened closed"] * LIVES)
     result.stdout.fnmatch_lines([f"log: {lives}"])
+
+
+def test_a_dead_life_is_forgotten_once_it_is_judged(project):
+    project.add(
+        "test_two.py",
+        """
+        import pytest
+        from shop import run, shop
+
+        @pytest.fixture(scope="session")
+        def machine():
+            return object()
+
+        @pytest.fixture
+        def part(machine):
+            return object()
+
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_two(number, part, cano_store, cano_ledger, cano_workflow_id):
+            run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
+    """,
+    )
+    project.add(
+        "conftest.py",
+        """
+        import gc
+        import pytest
+        from pytest_cano.life import Life
+
+        @pytest.hookimpl(wrapper=True, tryfirst=True)
+        def pytest_runtest_protocol():
+            yield
+            gc.collect()
+            print()
+            print(sum(type(each) is Life for each in gc.get_objects()), "are kept")
+            return True
+    """,
+    )
+
+    def kept(crash):
+        result = project.run("-s", f"--cano-crash={crash}", subprocess=True)
+        return [line for line in result.outlines if line.endswith("are kept")]
+
+    # The first life's, for which the session's fixture was built.
+    assert kept("Ship@end") == kept("all") == ["1 are kept", "0 are kept"]
