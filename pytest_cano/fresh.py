@@ -6,6 +6,7 @@ as good, and slower. Everything wider than the test is built in it anew.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -41,6 +42,8 @@ _NOT_THERE: Final[dict[str, Any]] = {
     "reruns": None,
 }
 """Options of the session that do not concern one of its lives."""
+
+OURS: Final = frozenset({"cano_core", "pytest_cano"})
 
 _WITHOUT: Final = ("no:terminal", "no:cacheprovider", "no:pytest_cov")
 
@@ -106,9 +109,16 @@ def _started(item: pytest.Function) -> Interpreter:
         "temporary": str(factory.mktemp("cano-fresh")) if factory else None,
         "measuring": measuring_alike(),
         "worker": getattr(config, "workerinput", None),
+        "modules": sorted(filter(_is_harmless, sys.modules)),
     }
     shows = config.getoption("capture", "fd") == "no"
     return Interpreter("pytest_cano.fresh_session", order, shows=shows)
+
+
+def _is_harmless(module: str) -> bool:
+    """Whether a module may be imported though nobody knows whether it is needed."""
+    package = module.partition(".")[0]
+    return package in OURS or package in sys.stdlib_module_names
 
 
 def _options(config: pytest.Config) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 from typing import Any, final
 
@@ -20,6 +22,10 @@ def main() -> None:
     order = control.receive()
     os.chdir(order["directory"])
     begin_measuring(order["measuring"])
+    # What each life would import for itself.
+    for module in order["modules"]:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
     options = order["options"] | {"basetemp": order["temporary"]}
     from _pytest.config import Config
 
