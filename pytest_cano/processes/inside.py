@@ -124,6 +124,9 @@ def sendable(error: BaseException) -> BaseException:
         dumped(error)
     except Exception:  # noqa: BLE001 -- whatever keeps it from being pickled
         return RuntimeError(traceback.format_exc())
-    if isinstance(error, Exception):
+    # Whatever pytest itself raises, to end the session say, says all by its message.
+    if isinstance(error, Exception) and not type(error).__module__.startswith(
+        "_pytest"
+    ):
         error.add_note(f"in a process of its own:\n{traceback.format_exc()}")
     return error

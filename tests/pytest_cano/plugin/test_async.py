@@ -22,9 +22,9 @@ def _installed():
     pytest.importorskip("anyio")
 
 
-def assert_charge_is_found(result, others=0):
+def assert_charge_is_found(result, others=0, kind=""):
     result.assert_outcomes(failed=2, passed=1 + others)
-    assert set(schedules(result)) == {"Charge@end", "Ship@end"}
+    assert set(schedules(result)) == {f"Charge@end{kind}", f"Ship@end{kind}"}
     result.stdout.fnmatch_lines(["DUPLICATED*charge('order-1', 42)*2 times*"])
     result.stdout.fnmatch_lines(["  life 2   resumed at Charge > Ship > Done"])
 
@@ -47,6 +47,45 @@ async def test_after():
     result = project.run("--cano-crash=@end", "-v", plugins=["pytest_asyncio.plugin"])
 
     assert_charge_is_found(result, others=1)
+
+
+@pytest.mark.parametrize("scope", ["function", "module", "session"])
+def test_killed_lives_have_loops_of_every_scope(project, scope):
+    project.add(
+        "test_shop.py",
+        ASYNC_SHOP.format(marks=f"@pytest.mark.asyncio(loop_scope='{scope}')"),
+    )
+
+    result = project.run(
+        *("--cano-crash=@end=kill", "-v"),
+        plugins=["pytest_asyncio.plugin"],
+        subprocess=True,
+    )
+
+    assert_charge_is_found(result, kind="=kill")
+    result.stdout.no_fnmatch_line("*fresh interpreters*")
+
+
+@pytest.mark.parametrize("scope", ["function", "session"])
+def test_killed_lives_have_backends_of_every_scope(project, scope):
+    project.add("test_shop.py", ASYNC_SHOP.format(marks="@pytest.mark.anyio"))
+    project.add(
+        "conftest.py",
+        f"""
+        import pytest
+
+        @pytest.fixture(scope="{scope}")
+        def anyio_backend():
+            return "asyncio"
+    """,
+    )
+
+    result = project.run(
+        "--cano-crash=@end=kill", "-v", plugins=["anyio"], subprocess=True
+    )
+
+    assert_charge_is_found(result, kind="=kill")
+    result.stdout.no_fnmatch_line("*fresh interpreters*")
 
 
 @pytest.mark.parametrize("scope", SCOPES)

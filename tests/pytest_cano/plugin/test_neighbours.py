@@ -1,5 +1,7 @@
 """Beside plugins that rerun, shuffle, limit or debug tests."""
 
+import sys
+
 import pytest
 
 from shop_project import BUGGY, SAFE
@@ -35,19 +37,54 @@ def test_a_time_limit_is_for_each_life(project):
     assert said(crashed) == ["begin", "end", *["begin", "life", "end"] * 5, "end"]
 
 
-def test_crashed_tests_are_not_run_again_for_failing(project):
+@pytest.mark.parametrize("method", ["signal", "thread"])
+def test_a_time_limit_ends_a_life_that_was_to_be_killed(project, method):
+    pytest.importorskip("pytest_timeout")
+    project.add(
+        "test_slow.py",
+        """
+        import threading
+        from shop import run, shop
+
+        def test_slow(cano, cano_store, cano_ledger, cano_workflow_id):
+            if cano.life > 1:
+                threading.Event().wait(1000)
+            run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
+    """,
+    )
+    project.add("test_safe.py", SAFE)
+
+    result = project.run(
+        *("--cano-crash=Charge@end=kill", "--timeout=0.5"),
+        f"--timeout-method={method}",
+        plugins=["pytest_timeout"],
+        subprocess=True,
+    )
+
+    # By its thread it would end the whole session, were it not another process.
+    result.assert_outcomes(failed=2, passed=2)
+    how = "* Timeout *0.5s*" if method == "signal" else "*life 2 ended itself*"
+    result.stdout.fnmatch_lines(["STUCK *", f"  life 2   *failed: {how}"])
+
+
+@pytest.mark.parametrize("kind", ["raise", "kill"])
+def test_crashed_tests_are_not_run_again_for_failing(project, kind):
     pytest.importorskip("pytest_rerunfailures")
     project.add("test_buggy.py", BUGGY)
 
     result = project.run(
-        "--cano-crash=@end", "--reruns=2", plugins=["pytest_rerunfailures"]
+        f"--cano-crash=@end={kind}",
+        "--reruns=2",
+        plugins=["pytest_rerunfailures"],
+        subprocess=True,
     )
 
     result.assert_outcomes(failed=2, passed=1)
     result.stdout.no_fnmatch_line("*rerun*")
 
 
-def test_shuffled_and_reseeded_tests(project):
+@pytest.mark.parametrize("kind", ["raise", "kill"])
+def test_shuffled_and_reseeded_tests(project, kind):
     pytest.importorskip("pytest_randomly")
     project.add(
         "test_random.py",
@@ -62,7 +99,9 @@ def test_shuffled_and_reseeded_tests(project):
     )
     project.add("test_safe.py", SAFE)
 
-    result = project.run("--cano-crash=@end", plugins=["pytest_randomly"])
+    result = project.run(
+        f"--cano-crash=@end={kind}", plugins=["pytest_randomly"], subprocess=True
+    )
 
     result.assert_outcomes(passed=6)
 
@@ -95,6 +134,30 @@ def test_a_debugger_is_shown_failures_and_no_crashes(project):
     shown = [line for line in result.outlines if "interact: " in line]
     assert len(shown) == 1
     assert "life 2" in shown[0]
+
+
+def test_a_debugger_is_entered_in_the_process_of_a_life(project):
+    project.add(
+        "test_shop.py",
+        """
+        from shop import run, shop
+
+        def test_shop(cano, cano_store, cano_ledger, cano_workflow_id):
+            assert cano.life == 1
+            run(shop(cano_store, cano_ledger), cano_workflow_id)
+    """,
+    )
+    command = ("-m", "pytest", "-p", "cano", "--pdb", "--cano-crash=Charge@end=kill")
+
+    result = project.pytester.run(
+        sys.executable, *command, stdin=b"p ('here', cano.life)\nq\n"
+    )
+
+    result.stdout.fnmatch_lines(
+        ["*PDB post_mortem*", "*('here', 2)", "*: Quitting debugger !*"]
+    )
+    assert "Traceback" not in result.stdout.str()
+    assert not result.errlines
 
 
 def test_a_test_with_subtests_is_refused_where_it_asks_to_be_crashed(project):
