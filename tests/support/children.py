@@ -16,6 +16,10 @@ ADDOPTS = (
     # Shuffling and rerunning change what is printed, and are tested elsewhere.
     "-p no:randomly",
     "-p no:rerunfailures",
+    # What is imported for them takes longer than most of what is run here.
+    "-p no:anyio",
+    "-p no:faker",
+    "-p no:hypothesispytest",
     # Unset, pytest-asyncio prints a warning, also where no test is asynchronous.
     "-o asyncio_default_fixture_loop_scope=function",
 )

@@ -44,7 +44,7 @@ def test_what_a_kill_does_not_run_is_missing_afterwards(project, how):
 def test_both_endings_are_the_same_to_a_sound_and_to_a_wrong_test(project, how):
     project.add("test_buggy.py", BUGGY)
     project.add("test_safe.py", SAFE)
-    options = ("--cano-crash=Charge", "--cano-depth=2", "-p", "no:cacheprovider")
+    options = ("--cano-crash=Charge@end", "--cano-depth=2", "-p", "no:cacheprovider")
 
     raised = project.run(*options, subprocess=True)
     killed = project.run(

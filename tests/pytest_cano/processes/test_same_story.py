@@ -152,9 +152,10 @@ def test_every_point_of_a_program(search, name, store):
 def test_a_second_crash_in_a_killed_world(search):
     found = search(PROGRAMS["saga"], store=sqlite, processes=Forking(60))
 
-    for first in found.plan.schedules:
+    # All pairs would take minutes.
+    for first in found.plan.schedules[::3]:
         once = found.explorer.run(first.with_kind("kill"))
-        for point in once.recovery[:4]:
+        for point in once.recovery[:3]:
             nested = first.then(point, "raise")
             raised = found.explorer.run(nested)
             killed = found.explorer.run(nested.with_kind("kill"))
