@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import signal
 import sys
@@ -27,6 +28,11 @@ IDLE: Final = frozenset({"pytest_rerunfailures"})
 
 LINGERING: Final = 0.1
 """Seconds that a thread may be seen after its end."""
+
+_FULL: Final = 64
+"""Forks for which one full collection has to do."""
+
+_forks: Final = itertools.count()
 
 _waiting: Final[set[threading.Thread]] = set()
 """Threads that do nothing but wait for one of ours to come back."""
@@ -121,7 +127,8 @@ def fork(
     flush()
     parent = os.getpid()
     # A collection in the child would write to every object, and so copy its memory.
-    gc.collect(1)
+    # What has been frozen once is old, and no other collection would ever look at it.
+    gc.collect(1 if next(_forks) % _FULL else 2)
     gc.freeze()
     with warnings.catch_warnings():
         # Of threads, which have been looked for.
