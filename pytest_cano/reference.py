@@ -39,17 +39,22 @@ def reference_for(story: Story, references: Sequence[Story]) -> Story:
     """
     if not story.has_failed:
         return references[-1]
-    exits = {number: run.exit for number, run in story.runs.items()}
+    ends = _ends(story)
     for reference in references:
-        if all(exits.get(run.run) == run.exit for run in reference.runs.values()):
+        if all(ends.get(run) == end for run, end in _ends(reference).items()):
             return reference
-    usual = references[-1].runs
+    usual = _ends(references[-1])
     if any(
-        end is not None and end != getattr(usual.get(number), "exit", None)
-        for number, end in exits.items()
+        run.exit is not None and ends[number] != usual.get(number)
+        for number, run in story.runs.items()
     ):
         return as_reference(story)
     return references[-1]
+
+
+def _ends(story: Story) -> dict[int, tuple[str | None, tuple[str, int] | None]]:
+    """Return where each run came to: in a loop, a state is not always the same end."""
+    return {number: (run.exit, run.turned_at) for number, run in story.runs.items()}
 
 
 def as_reference(story: Story) -> Story:

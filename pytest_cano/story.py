@@ -5,12 +5,13 @@ A story holds everything that oracles and reports need; neither runs anything.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Self, TypeAlias, final
 
-from cano_core.checkpoints.row import CheckpointRow
+from cano_core.checkpoints.row import CheckpointRow, RowKind
 from cano_core.graph import Kind
 
 from .effects import Effect
@@ -225,6 +226,17 @@ class RunStory:
     undoing: tuple[tuple[str, int], ...] = ()
     operations: tuple[Operation, ...] = ()
     half_undone: tuple[str, ...] = ()
+
+    @property
+    def turned_at(self) -> tuple[str, int] | None:
+        """The state and visit from which its last rollback began, if one did."""
+        visits: Counter[str] = Counter()
+        for row in self.logs[-1] if self.logs else ():
+            if row.kind is RowKind.STATE_ENTRY:
+                visits[row.state] += 1
+            elif row.kind is RowKind.ROLLBACK:
+                return row.state, visits[row.state]
+        return None
 
     @property
     def stored(self) -> bool:

@@ -111,6 +111,40 @@ def test_the_rollback_that_a_failure_leads_to_can_be_crashed(search, crashes):
     assert str(trial.story.lives[0].struck[0]) == "Check@end=fail"
 
 
+async def card_that_expires(world: WorldView) -> None:
+    """Pays month by month; the third payment is refused, and all are undone."""
+
+    async def pay(run: RunContext) -> tuple[str, int]:
+        if run.visit == 3:
+            raise ConnectionError("the card has expired")
+        world.ledger.effect("pay", run.visit, key=run.idempotency_key)
+        return "Wait", run.visit
+
+    async def refund(month: int, run: RunContext) -> None:
+        world.ledger.effect("refund", month, key=run.idempotency_key)
+
+    async def wait() -> str:
+        return "Pay"
+
+    workflow = (
+        Workflow(checkpoint_store=world.store)
+        .register_with_compensation("Pay", pay, compensate=refund, config=ONCE)
+        .register("Wait", wait)
+        .add_exit_state("Done")
+    )
+    with contextlib.suppress(RolledBackError, TaskFailedError):
+        await workflow.start_or_resume("Pay", workflow_id=world.workflow_id)
+
+
+def test_a_failure_that_turns_back_earlier_in_a_loop_is_another_end(search):
+    made = search(card_that_expires)
+
+    assert made.run("Pay@start=fail").verdict == "PASS"
+    assert made.run("Pay@end#2=fail").verdict == "PASS"
+    assert made.run("Pay@end#2=fail + Pay@undo").verdict == "PASS"
+    assert made.run("Pay@end#3=fail").verdict == "NOT_FIRED"
+
+
 def test_what_a_rollback_loses_is_seen_beside_the_failure_alone(search):
     async def refund(self: Any, receipt: str, run: RunContext) -> None:
         self.ledger.effect("refund", receipt)
