@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from cano_core import RolledBackError, RunContext, TaskConfig, TaskFailedError, Workflow
-from pytest_cano.checking import FunctionProgram
 from pytest_cano.explorer import Explorer
+from pytest_cano.functions import FunctionProgram
 from pytest_cano.injection import listening
 from pytest_cano.places import opener, worlds
 from pytest_cano.schedule import Schedule

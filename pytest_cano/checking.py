@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-import os
 import time
-import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+from typing import TYPE_CHECKING, Any, final
 
 from cano_core.checkpoints.store import CheckpointStore
 
 from .acceptance import Accept, Acceptances
 from .budget import UNLIMITED, Budget, SessionBudget
 from .coverage import coverage_of, merged
-from .explorer import Explorer
+from .explorer import APART, Explorer
 from .faults import DEFAULT
+from .fresh_functions import FunctionProcesses
+from .functions import FunctionProgram, ProgramFunction
 from .injection import listening
-from .life import Life, SimulatedCrash
-from .lifetime import until_crash
 from .options import DEEPEST
-from .places import Opener, opener, outside_of_loops, worlds
-from .processes.forking import Forking
-from .program import LifeResult
+from .places import opener, outside_of_loops, worlds
 from .report.text import Summary, failure_text, flaky_text, summary_text, title
 from .scope import Scope
 from .search import Search
 from .selectors import SelectorError, parse_endings, parse_selectors, unmet_message
-from .view import WorldView
+from .wording import slower
 
 if TYPE_CHECKING:
     from .spy import KeyFunction
-
-ProgramFunction: TypeAlias = Callable[[WorldView], Any]
-"""A sync or async function, called once per life."""
-
-_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 @final
@@ -136,8 +126,14 @@ def check(
         share = SessionBudget(share, 1).share()
     started = FunctionProgram(program, opener(store), effect_key)
 
+    processes = FunctionProcesses(program, store, effect_key, timeout=timeout)
+
     def explore() -> Report:
-        with listening(), worlds(directory, workflow_id) as new_world:
+        with (
+            listening(),
+            closing(processes),
+            worlds(directory, workflow_id) as new_world,
+        ):
             explorer = Explorer(
                 started,
                 new_world=new_world,
@@ -145,9 +141,9 @@ def check(
                 ignore_effects=ignore_effects,
                 ignore_observations=ignore_observations,
                 scope=scope,
-                processes=Forking(timeout),
+                processes=None if processes.problem else processes,
             )
-            return _explore(explorer, started, called, share, accept)
+            return _explore(explorer, started, processes, called, share, accept)
 
     return outside_of_loops(explore)
 
@@ -163,55 +159,6 @@ def assert_resumes_to_same_exit(program: ProgramFunction, **options: Any) -> Non
     report = check(program, **options)
     if not report.passed:
         raise AssertionError(str(report))
-
-
-@final
-class FunctionProgram:
-    """A function as a program: called once per life.
-
-    Args:
-        function: sync or async.
-        open_store: opens the store of a world.
-        effect_key: finds the keys of spied calls that have none by themselves.
-
-    Attributes:
-        name: of the function.
-        error: what it raised in its last life, if anything.
-    """
-
-    def __init__(
-        self,
-        function: ProgramFunction,
-        open_store: Opener,
-        effect_key: KeyFunction | None = None,
-    ) -> None:
-        self.name = getattr(function, "__name__", type(function).__name__)
-        self._function = function
-        self.error: BaseException | None = None
-        self._open_store = open_store
-        self._effect_key = effect_key
-
-    def live(self, life: Life) -> LifeResult:
-        """Call the function once."""
-        view = WorldView(life, lambda: self._open_store(life.world), self._effect_key)
-        self.error = None
-        try:
-            with life.here():
-                result = self._function(view)
-                if inspect.isawaitable(result):
-                    result = _run(life, result)
-                life.probes.read(life)
-            if result is not None and not life.crashed:
-                life.observe("returned", result)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 -- a program may raise anything
-            self.error = error
-            failure = "" if life.crashed else _failure(error)
-            return LifeResult("failed", failure, error)
-        finally:
-            view.close()
-        return LifeResult("passed")
 
 
 def _selectors(crash: object) -> str:
@@ -231,6 +178,7 @@ def _selectors(crash: object) -> str:
 def _explore(
     explorer: Explorer,
     program: FunctionProgram,
+    processes: FunctionProcesses,
     called: str,
     budget: Budget,
     accept: Sequence[Accept],
@@ -248,6 +196,9 @@ def _explore(
         )
     if plan.impossible:
         raise SelectorError("\n".join(plan.impossible))
+    problem = "" if plan.kinds.isdisjoint(APART) else processes.problem
+    if problem:
+        raise SelectorError(problem)
     if plan.empty:
         raise SelectorError("\n".join(("nothing is left to crash:", *plan.limits)))
     finding = explorer.confirm(baseline)
@@ -274,6 +225,8 @@ def _explore(
     failures += accepts.problems()
     seconds = time.perf_counter() - began
     limits = [*plan.limits, *search.limits, *baseline.unledgered]
+    if processes.slow:
+        limits.append(slower(processes.slow))
     summary = Summary(
         name,
         points,
@@ -286,25 +239,3 @@ def _explore(
         accepted=accepts.accepted,
     )
     return Report(summary, tuple(failures))
-
-
-def _run(life: Life, awaitable: Awaitable[Any]) -> Any:
-    with asyncio.Runner() as runner:
-        # What a crash leaves of other tasks is no news.
-        runner.get_loop().set_exception_handler(_handle)
-        return runner.run(until_crash(life, awaitable))
-
-
-def _handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    if not isinstance(context.get("exception"), SimulatedCrash):
-        loop.default_exception_handler(context)
-
-
-def _failure(error: BaseException) -> str:
-    """Return a traceback that begins in the program."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(
-        (_PACKAGE, os.path.dirname(asyncio.__file__))
-    ):
-        trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace)).rstrip()

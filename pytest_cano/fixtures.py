@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from cano_core.states import State
 
     from .acceptance import Accept
-    from .checking import ProgramFunction, Report
+    from .checking import Report
+    from .functions import ProgramFunction
     from .idempotence import Repetitions
     from .idempotence.program import Build
     from .life import Life

@@ -36,7 +36,7 @@ from .sharing import share_of
 from .story import Story
 from .thinning import thinned
 from .timeouts import lift_limit
-from .wording import count
+from .wording import count, slower
 
 RAN_NOTHING = (
     "no crash point was met: the test uses a cano fixture or marker, but no workflow "
@@ -285,10 +285,7 @@ class _Exploration:
                 f"each other: {self._explorer.serial}"
             )
         if self._processes.slow:
-            self._limits.append(
-                f"{self._item.name}: lives that had to be killed ran in fresh "
-                f"interpreters, which is slower: {self._processes.slow}"
-            )
+            self._limits.append(f"{self._item.name}: {slower(self._processes.slow)}")
         problems = [*accepts.problems()]
         if not failed:
             return problems

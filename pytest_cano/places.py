@@ -15,6 +15,7 @@ from cano_core.checkpoints.store import CheckpointStore
 
 from .backends import BACKENDS
 from .notation import did_you_mean
+from .processes.forking import waiting
 from .world import World
 
 T = TypeVar("T")
@@ -103,7 +104,8 @@ def in_thread(function: Callable[[], T]) -> T:
 
     thread = threading.Thread(target=run, name="cano-check", daemon=True)
     thread.start()
-    thread.join()
+    with waiting(threading.current_thread()):
+        thread.join()
     if errors:
         raise errors[0]
     return result[0]

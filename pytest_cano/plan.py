@@ -55,6 +55,12 @@ class Plan:
         return self.named + self.others
 
     @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of all faults that are known before the first is run."""
+        faults = (fault.kind for each in self.schedules for fault in each.faults)
+        return frozenset(faults).union(self.everywhere)
+
+    @property
     def empty(self) -> bool:
         """Whether there is nothing to run."""
         return not (self.schedules or self.everywhere or self.random)

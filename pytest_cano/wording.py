@@ -6,3 +6,11 @@ from __future__ import annotations
 def count(number: int, thing: str) -> str:
     """Return ``1 schedule``, ``2 schedules``."""
     return f"{number} {thing}" + "s" * (number != 1)
+
+
+def slower(reason: str) -> str:
+    """Say that lives could not be forked, and why."""
+    return (
+        "lives that had to be killed ran in fresh interpreters, which is slower: "
+        f"{reason}"
+    )

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final, final
 
-from ..checking import FunctionProgram
 from ..expedition import Expedition
+from ..functions import FunctionProgram
 from ..injection import listening
 from ..oracles import Oracle
 from ..oracles.diverged import Diverged

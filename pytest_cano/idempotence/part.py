@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias, TypeVar, final
 
-from ..checking import FunctionProgram
 from ..explorer import Explorer
+from ..functions import FunctionProgram
 from ..report.text import flaky_text
 from ..schedule import CrashPoint, Schedule
 from ..story import Story, Trial

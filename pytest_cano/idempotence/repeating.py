@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from ..checking import FunctionProgram
 from ..explorer import Explorer
+from ..functions import FunctionProgram
 from ..places import Opener
 from ..story import Verdict
 from ..wording import count

@@ -75,13 +75,28 @@ def _twice(
     returned: set[tuple[int, int, Visit]] = set()
     for each in undoing:
         visit = each.state, each.visit
-        if each.at > recorded.get(visit, each.at):
+        since = recorded.get(visit, each.at)
+        if each.at > since and not _stood_still(run, each, since):
             yield f"{_undone(each)}, though its log said that it had been undone"
         if each.ended == "returned":
             here = each.life, each.session, visit
             if here in returned:
                 yield f"{called(*visit)} was undone twice in life {each.life}"
             returned.add(here)
+
+
+def _stood_still(run: RunStory, undoing: TaskRun, since: int) -> bool:
+    """Say whether a start of the run can't have known what was durable since then.
+
+    It knew the log, and asks its store for the first time after that.
+    """
+    asked = [
+        each.at
+        for each in run.operations
+        if (each.life, each.session) == (undoing.life, undoing.session)
+        and each.at < undoing.at
+    ]
+    return bool(asked) and max(asked) < since
 
 
 def _recorded(run: RunStory, number: int, reader: LogReader) -> Mapping[Visit, int]:

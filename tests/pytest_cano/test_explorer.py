@@ -18,8 +18,8 @@ from programs import (
     shop,
     sound,
 )
-from pytest_cano.checking import FunctionProgram
 from pytest_cano.explorer import Explorer
+from pytest_cano.functions import FunctionProgram
 from pytest_cano.schedule import Schedule
 from pytest_cano.story import Verdict
 from pytest_cano.view import WorldView

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from cano_core import MemoryCheckpointStore, RunContext, Workflow
 from programs import THRICE
-from pytest_cano.checking import FunctionProgram
 from pytest_cano.explorer import Explorer
+from pytest_cano.functions import FunctionProgram
 from pytest_cano.schedule import Schedule
 from pytest_cano.view import WorldView
 from pytest_cano.world import World

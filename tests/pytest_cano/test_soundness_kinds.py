@@ -27,8 +27,8 @@ from cano_core import (
     Workflow,
 )
 from programs import ONCE
-from pytest_cano.checking import FunctionProgram
 from pytest_cano.explorer import Explorer
+from pytest_cano.functions import FunctionProgram
 from pytest_cano.schedule import Schedule
 from pytest_cano.view import WorldView
 from pytest_cano.world import World

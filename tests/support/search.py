@@ -7,8 +7,8 @@ from typing import Any
 
 from cano_core import MemoryCheckpointStore
 from pytest_cano.budget import UNLIMITED, Budget
-from pytest_cano.checking import FunctionProgram
 from pytest_cano.explorer import Explorer, Trial
+from pytest_cano.functions import FunctionProgram
 from pytest_cano.schedule import Schedule
 from pytest_cano.scope import Scope
 from pytest_cano.search import Search as Finder

@@ -98,6 +98,16 @@ def test_undone_again_after_its_row_is_named():
     ]
 
 
+def test_who_stood_still_while_another_undid_it_knows_nothing_of_that():
+    turned = operation(5, UNDONE[5], life=1, session=1)
+    recorded = operation(7, UNDONE[6], life=2, session=2)
+    late = [undo("Pay", 6, life=2, session=2), undo("Pay", 9)]
+    asked = operation(8, UNDONE[7], life=1, session=1)
+
+    assert messages(UNDONE, undoing=late, operations=[turned, recorded]) == []
+    assert messages(UNDONE, undoing=late, operations=[turned, recorded, asked]) != []
+
+
 @pytest.mark.parametrize(
     "recorded",
     [

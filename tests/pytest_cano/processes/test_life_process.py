@@ -19,7 +19,7 @@ import pytest
 from cano_core import MemoryCheckpointStore, RunContext
 from forked import nothing_left
 from programs import processing, shop
-from pytest_cano.checking import FunctionProgram
+from pytest_cano.functions import FunctionProgram
 from pytest_cano.life import Life
 from pytest_cano.processes import forking
 from pytest_cano.processes.forking import Forking, waiting, why_not
