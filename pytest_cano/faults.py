@@ -29,6 +29,7 @@ class FaultKind:
         counted: whether it needs ``:N``.
         listed: whether a selector may leave ``:N`` out, for every N there is.
         samples: values of N that made-up schedules choose from.
+        survived: what has happened to a life that went on, with ``{}`` for where.
     """
 
     name: str
@@ -37,6 +38,7 @@ class FaultKind:
     counted: bool = False
     listed: bool = False
     samples: tuple[int, ...] = ()
+    survived: str = ""
 
     @property
     def usage(self) -> str:
@@ -73,16 +75,35 @@ FAULTS: Final = {
         FaultKind(
             "kill", "ending", "the life runs in a process of its own, which is killed"
         ),
-        FaultKind("fail", "task", "the task raises an ordinary exception there"),
+        FaultKind(
+            "fail",
+            "task",
+            "the task raises an ordinary exception there",
+            survived="the task was made to fail at {}",
+        ),
         FaultKind(
             "hang",
             "hang",
             "the task, or outside of one the next store operation, never returns",
+            survived="what ran at {} was made to hang",
         ),
-        FaultKind("error", "store", "the next store operation fails"),
-        FaultKind("error!", "store", "every store operation fails from here on"),
         FaultKind(
-            "ack-lost", "store", "the next store operation takes effect, and fails"
+            "error",
+            "store",
+            "the next store operation fails",
+            survived="the store operation after {} was made to fail",
+        ),
+        FaultKind(
+            "error!",
+            "store",
+            "every store operation fails from here on",
+            survived="every store operation after {} was made to fail",
+        ),
+        FaultKind(
+            "ack-lost",
+            "store",
+            "the next store operation takes effect, and fails",
+            survived="the store operation after {} took effect, and was made to fail",
         ),
         FaultKind(
             "torn",
@@ -106,7 +127,10 @@ FAULTS: Final = {
             listed=True,
         ),
         FaultKind(
-            "twin", "process", "a second process lives while this one stands still"
+            "twin",
+            "process",
+            "a second process lives while this one stands still",
+            survived="stood still at {} while the other process lived",
         ),
     )
 }

@@ -1,20 +1,21 @@
 """Processes for the lives of a function: forked, or from a fresh interpreter.
 
 What `pytest_cano.fresh` does for tests. A fresh interpreter imports the module that
-the function stands in, so it must stand at the top of one.
+the function stands in; what it is made of travels as pickle has it.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
+import pickle
 import runpy
 import sys
 from dataclasses import dataclass
 from functools import cache
-from operator import attrgetter
-from types import ModuleType
-from typing import Any, Final, final
+from types import FunctionType, ModuleType
+from typing import Any, BinaryIO, Final, final
 
 from .functions import FunctionProgram
 from .hosts import Living
@@ -32,59 +33,65 @@ MAIN: Final = "__mp_main__"
 
 @final
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """Where another interpreter finds what is no plain value.
+class Luggage:
+    """Values that another interpreter can have: plain, or found in modules.
 
     Attributes:
-        module: name of its module.
-        file: of that module; empty if it can be imported by its name.
-        name: its name there, with dots.
+        pickled: the values.
+        modules: those that are to be imported for them, each with its file, or
+            nothing if it can be imported by its name.
     """
 
-    module: str
-    file: str
-    name: str
+    pickled: bytes
+    modules: tuple[tuple[str, str], ...]
 
     @classmethod
-    def to(cls, value: Any) -> Reference:
-        """Return the reference to a function or class.
+    def of(cls, values: object) -> Luggage:
+        """Pack values.
 
         Raises:
-            LookupError: it does not stand at the top of a module.
+            LookupError: another interpreter can't have them; the message says why.
         """
-        module, name = (
-            getattr(value, "__module__", ""),
-            getattr(value, "__qualname__", ""),
-        )
-        there = sys.modules.get(module)
+        buffer = io.BytesIO()
+        packing = _Packing(buffer, pickle.HIGHEST_PROTOCOL)
         try:
-            found = attrgetter(name)(there) if name else None
-        except AttributeError:
-            found = None
-        if there is None or found is not value:
-            raise LookupError(
-                f"{name or value!r} does not stand at the top of a module"
-            )
-        file = getattr(there, "__file__", None) or ""
-        if module != "__main__" and importable(module, file):
-            file = ""
-        return cls(module, file, name)
+            packing.dump(values)
+        except Exception as error:  # whatever keeps it from being pickled
+            raise LookupError(str(error)) from error
+        return cls(buffer.getvalue(), tuple(map(_file_of, packing.modules)))
 
-    def found(self) -> Any:
-        """Import the module, and return what is meant.
+    def unpacked(self) -> Any:
+        """Import the modules, and return the values.
 
         Raises:
-            LookupError: it is not there, though it is where it was referred to.
+            LookupError: something is missing that was there.
         """
-        module = _module(self.module, self.file)
+        for module, file in self.modules:
+            _import(module, file)
         try:
-            return attrgetter(self.name)(module)
-        except AttributeError:
+            return pickle.loads(self.pickled)
+        except AttributeError as error:
             hint = " (is it below `if __name__ == '__main__'`?)"
-            raise LookupError(
-                f"{self.name} is missing in {self.file or self.module} where that is "
-                f"imported anew{hint if self.module == '__main__' else ''}"
-            ) from None
+            main = any(module == "__main__" for module, _ in self.modules)
+            raise LookupError(f"{error}{hint if main else ''}") from None
+
+
+class _Packing(pickle.Pickler):
+    """Notes the modules of all functions and classes."""
+
+    def __init__(self, file: BinaryIO, protocol: int) -> None:
+        super().__init__(file, protocol)
+        self.modules: dict[str, None] = {}
+
+    def persistent_id(self, value: Any) -> None:
+        if isinstance(value, (type, FunctionType)):
+            self.modules[value.__module__] = None
+
+
+def _file_of(module: str) -> tuple[str, str]:
+    file = getattr(sys.modules.get(module), "__file__", None) or ""
+    by_name = module != "__main__" and importable(module, file)
+    return module, "" if by_name else file
 
 
 def importable(module: str, file: str) -> bool:
@@ -96,21 +103,19 @@ def importable(module: str, file: str) -> bool:
     return spec is not None and (spec.origin or "") == file
 
 
-def _module(name: str, file: str) -> ModuleType:
-    if not file:
-        return importlib.import_module(name)
+def _import(name: str, file: str) -> None:
     if name == "__main__":
         made = ModuleType(MAIN)
         made.__dict__.update(runpy.run_path(file, run_name=MAIN))
         sys.modules["__main__"] = sys.modules[MAIN] = made
-        return made
-    if name not in sys.modules:
+    elif not file:
+        importlib.import_module(name)
+    elif name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, file)
         if spec is None or spec.loader is None:
-            raise ImportError(f"{file} is no module")
+            raise LookupError(f"{file} is no module")
         sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
 
 
 @final
@@ -136,15 +141,16 @@ class FunctionProcesses:
     def problem(self) -> str:
         """Why no life can have a process here; empty if it can."""
         reason = why_not()
+        if not reason:
+            return ""
         try:
-            self._references()
+            Luggage.of(self._parts)
         except LookupError as error:
-            if reason:
-                return (
-                    "lives can't be killed here: this process can't be forked "
-                    f"({reason}), and a fresh interpreter can't import what is "
-                    f"crashed: {error}"
-                )
+            return (
+                f"lives can't be killed here: this process can't be forked ({reason}), "
+                f"and a fresh interpreter can't have what is crashed: {error}; let it "
+                "stand at the top of a module"
+            )
         return ""
 
     def begin(self, program: Program, life: Life) -> Living:
@@ -154,25 +160,20 @@ class FunctionProcesses:
             return self._forking.begin(program, life)
         if self.problem:
             raise RuntimeError(self.problem)
-        references = self._references()
         self.slow = self.slow or reason
         if self._interpreter is None or not self._interpreter.usable:
             self.close()
             order = {"directory": os.getcwd(), "measuring": measuring_alike()}
             self._interpreter = Interpreter(__name__, order, shows=True)
-        return self._interpreter.begin(references, program, life, self._timeout)
+        return self._interpreter.begin(
+            Luggage.of(self._parts), program, life, self._timeout
+        )
 
     def close(self) -> None:
         """End what has been begun."""
         if self._interpreter is not None:
             self._interpreter.close()
             self._interpreter = None
-
-    def _references(self) -> tuple[Any, ...]:
-        return tuple(
-            part if part is None or isinstance(part, str) else Reference.to(part)
-            for part in self._parts
-        )
 
 
 def main() -> None:
@@ -186,8 +187,6 @@ def main() -> None:
 
 
 @cache
-def _program(references: tuple[Any, ...]) -> FunctionProgram:
-    function, store, effect_key = (
-        each.found() if isinstance(each, Reference) else each for each in references
-    )
+def _program(luggage: Luggage) -> FunctionProgram:
+    function, store, effect_key = luggage.unpacked()
     return FunctionProgram(function, opener(store), effect_key)

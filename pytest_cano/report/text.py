@@ -93,6 +93,9 @@ def _life(life: LifeStory) -> Iterator[str]:
     elif not way:
         way = "no state was entered"
     yield f"  life {life.number}   {way}{_end(life)}"
+    for fault in life.struck:
+        if survived := fault.described.survived:
+            yield f"           {survived.format(fault.point)}"
     for note in life.notes:
         yield f"           {note}"
 

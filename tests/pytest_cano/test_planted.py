@@ -19,7 +19,7 @@ by_name = pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.name)
 
 def searched(bug: Planted, *, buggy: bool, **options: Any) -> Any:
     return check(
-        bug.make(buggy),
+        bug.program(buggy),
         crash=options.pop("crash", bug.crash),
         store=bug.store(buggy),
         **(bug.options | options),

@@ -65,6 +65,25 @@ DUPLICATED  charge('order-1', 42) happened 2 times, 1 in the undisturbed run
     )
 
 
+def test_what_a_life_survived_is_told_below_it():
+    schedule = "Charge@end=error + Ship@start=fail > Ship@end=kill"
+    lives = (
+        returned(1, "Charge > Ship", struck=Schedule.parse(schedule).lives[0]),
+        crashed(2, "Ship@end", "resumed at Ship"),
+    )
+
+    text = failure_text(trial(lives=lives, schedule=schedule), again="")
+
+    assert (
+        """
+  life 1   Charge > Ship
+           the store operation after Charge@end was made to fail
+           the task was made to fail at Ship@start
+  life 2   resumed at Ship  crashed at end"""
+        in text
+    )
+
+
 def test_further_findings_hints_notes_and_the_failure_follow():
     died = LifeStory(
         1,

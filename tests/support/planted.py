@@ -10,6 +10,7 @@ import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,18 @@ class Planted:
     also: frozenset[str] = frozenset()
     name: str = ""
 
+    def program(self, buggy: bool) -> Program:
+        """Return it as another process can import it."""
+        return partial(live, self.name, buggy)
+
 
 PLANTED: list[Planted] = []
+
+
+def live(name: str, buggy: bool, world: WorldView) -> Any:
+    """Live once, as the program of that name."""
+    (bug,) = (each for each in PLANTED if each.name == name)
+    return bug.make(buggy)(world)
 
 
 def planted(verdict: str, smallest: str, **options: Any) -> Any:

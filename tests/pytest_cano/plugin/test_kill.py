@@ -169,3 +169,28 @@ def test_all_points_in_workers(project):
     assert schedules(two) == [f"{point}=kill" for point in POINTS]
     assert schedules(one) == schedules(two)
     assert one.parseoutcomes() == two.parseoutcomes() == {"failed": 3, "passed": 6}
+
+
+def test_a_test_file_that_cannot_be_imported_by_its_name(project):
+    project.add(
+        "checks/test_check.py",
+        """
+        import threading
+        from shop import shop, start
+
+        async def program(world):
+            await start(shop(world.store, world.ledger, keyed=True), world.workflow_id)
+
+        def test_check(cano):
+            thread = threading.Event()
+            threading.Thread(target=thread.wait).start()
+            try:
+                assert cano.check(program, crash="all=kill").passed
+            finally:
+                thread.set()
+    """,
+    )
+
+    result = project.run("--import-mode=importlib", "-s", subprocess=True)
+
+    result.assert_outcomes(passed=1)
