@@ -89,8 +89,11 @@ def test_a_suite_is_green_as_long_as_nothing_crashes(suite: Path, tmp_path: Path
     assert done.status == 0, done.output
 
 
-@pytest.mark.parametrize("workers", ["-p no:xdist", "-n 2"])
-@pytest.mark.parametrize("crashed", CRASHED, ids=lambda crashed: crashed.arguments)
+@pytest.mark.parametrize(
+    ("crashed", "workers"),
+    [*((each, "-p no:xdist") for each in CRASHED), (CRASHED[1], "-n 2")],
+    ids=lambda each: getattr(each, "arguments", each),
+)
 def test_a_suite_is_judged_when_it_is_crashed(
     crashed: Crashed, workers: str, tmp_path: Path
 ):

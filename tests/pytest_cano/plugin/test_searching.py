@@ -287,4 +287,5 @@ def test_a_search_of_its_own_takes_endings_depth_budget_and_seed(project):
     """,
     )
 
-    project.run().assert_outcomes(passed=1)
+    # By itself, for a worker of pytest-xdist would need fresh interpreters.
+    project.run(subprocess=True).assert_outcomes(passed=1)

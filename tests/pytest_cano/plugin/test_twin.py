@@ -1,7 +1,7 @@
 """``twin``: a second process lives while the first one stands still."""
 
 from killing import forced
-from shop_project import POINTS, SAFE, schedules
+from shop_project import SAFE, schedules
 
 SAGA = """
     import asyncio
@@ -48,16 +48,16 @@ UNAWARE = """
 def test_whoever_stood_still_loses_the_run_and_does_nothing_more(project):
     project.add("test_safe.py", SAFE)
 
-    result = project.run("--cano-crash=all=twin", "-v", subprocess=True)
+    result = project.run("--cano-crash=Ship=twin", "-v", subprocess=True)
 
     assert result.ret == 0
-    alone = [f"{point}=twin" for point in POINTS]
-    found = schedules(result)
-    assert [each for each in found if ">" not in each] == alone
+    alone = ["Ship@start=twin", "Ship@effect:1=twin", "Ship@end=twin"]
     # The second stands still in its turn, and the first goes on to its end.
-    both = [each.split(" > ") for each in found if ">" in each]
-    assert {first for first, _ in both} == {*alone[:-1]}
-    assert all(second.endswith("=twin") for _, second in both)
+    seconds = ["Ship@load=twin", "Ship@enter=twin", *alone, "Done@cleared=twin"]
+    assert schedules(result) == [
+        *alone,
+        *(f"{first} > {second}" for first in alone for second in seconds),
+    ]
 
 
 def test_a_rollback_has_one_owner_too(project):

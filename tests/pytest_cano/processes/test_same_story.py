@@ -135,8 +135,13 @@ def told(story: Story) -> dict[str, Any]:
     return fields
 
 
-@pytest.mark.parametrize("store", [None, sqlite], ids=["memory", "sqlite"])
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize(
+    ("name", "store"),
+    [
+        *((name, None) for name in PROGRAMS),
+        *((name, sqlite) for name in ("sound", "stepping", "two runs", "saga")),
+    ],
+)
 def test_every_point_of_a_program(search, name, store):
     found = search(PROGRAMS[name], store=store, processes=Forking(60))
 
