@@ -114,7 +114,7 @@ class OutcomeChecks(StoreChecks):
         """While runs are finished, each has all of its rows or its outcome."""
 
         async def check(store: RemembersOutcomes) -> None:
-            ids = [f"order-{number}" for number in range(10)]
+            ids = [f"order-{number}" for number in range(40)]
             for workflow_id in ids:
                 await write(store, workflow_id, rows(0, 2))
             async with AsyncExitStack() as opened:
@@ -123,8 +123,9 @@ class OutcomeChecks(StoreChecks):
                     # One object may well answer its callers one after the other.
                     other = await opened.enter_async_context(self._opened(tmp_path))
                     readers.append(cast(RemembersOutcomes, other))
-                async with asyncio.TaskGroup() as tasks:
-                    for workflow_id in ids:
+                # One by one: together a store may well end them in one transaction.
+                for workflow_id in ids:
+                    async with asyncio.TaskGroup() as tasks:
                         ending = tasks.create_task(
                             store.finish(workflow_id, [row(2)], DONE)
                         )
