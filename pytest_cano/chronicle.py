@@ -40,6 +40,7 @@ def life_story(life: Life, result: LifeResult) -> LifeStory:
         points=life.points,
         durable=life.durable,
         gave_up=life.gave_up,
+        vanished=life.vanished,
         leads=dict(life.stores.leads),
         observations={
             name: tuple(values)
@@ -67,6 +68,7 @@ def story(
     *,
     schedule: Schedule | None = None,
     unreached: CrashPoint | None = None,
+    missed_in: int = 0,
     idle: Fault | None = None,
     hints: Sequence[str] = (),
     unledgered: Sequence[str] = (),
@@ -92,6 +94,7 @@ def story(
         hints=tuple(dict.fromkeys(hints)),
         duration=duration,
         unreached=unreached,
+        missed_in=missed_in,
         on_sqlite=world.on_sqlite,
         idle=idle,
         unledgered=tuple(unledgered),

@@ -44,6 +44,7 @@ class Expedition:
         self._hints: list[str] = []
         self._unledgered: list[str] = []
         self._unreached: CrashPoint | None = None
+        self._missed_in = 0
         self._idle: Fault | None = None
         self._schedule: Schedule | None = None
         self._began = time.perf_counter()
@@ -108,6 +109,7 @@ class Expedition:
             self._lives,
             schedule=self._schedule,
             unreached=self._unreached,
+            missed_in=self._missed_in,
             idle=self._idle,
             hints=self._hints,
             unledgered=self._unledgered,
@@ -219,7 +221,7 @@ class Expedition:
         if life.unended:
             # What does not end is stuck, whatever was planned for later.
             return missing is not None
-        self._unreached = missing
+        self._unreached, self._missed_in = missing, life.number
         self._idle = next(iter(life.stores.idle), None)
         return self._unreached is not None or self._idle is not None
 

@@ -85,7 +85,7 @@ FAULTS: Final = {
             "hang",
             "hang",
             "the task, or outside of one the next store operation, never returns",
-            survived="what ran at {} was made to hang",
+            survived="what followed {} was made to hang",
         ),
         FaultKind(
             "error",

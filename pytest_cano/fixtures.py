@@ -121,6 +121,7 @@ class Handle:
                 depth=settings.depth if depth is None else depth,
                 budget=share if budget is None else budget,
                 seed=settings.seed if seed is None else seed,
+                timeout=settings.timeout,
                 called="cano.check",
                 **self._search(store, ignore_effects, ignore_observations),
             )

@@ -6,6 +6,7 @@ as good, and slower. Everything wider than the test is built in it anew.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, Final, final
@@ -39,6 +40,8 @@ _NOT_THERE: Final[dict[str, Any]] = {
     "collectonly": False,
     "maxfail": 0,
     "xmlpath": None,
+    # Whoever opens it empties it.
+    "log_file": os.devnull,
     "reruns": None,
 }
 """Options of the session that do not concern one of its lives."""
@@ -127,8 +130,13 @@ def _options(config: pytest.Config) -> dict[str, Any]:
         for name, value in vars(config.option).items()
         if _is_plain(value) and name not in _NOT_THERE
     }
-    plugins = [*options.get("plugins", ()), *_WITHOUT]
-    return options | _NOT_THERE | {"plugins": plugins}
+    own = {
+        "plugins": [*options.get("plugins", ()), *_WITHOUT],
+        # Found anew, from one file alone, they might be others.
+        "rootdir": str(config.rootpath),
+        "inifilename": str(config.inipath) if config.inipath else None,
+    }
+    return options | _NOT_THERE | own
 
 
 def _is_plain(value: object) -> bool:

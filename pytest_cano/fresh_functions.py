@@ -140,13 +140,11 @@ class FunctionProcesses:
     @property
     def problem(self) -> str:
         """Why no life can have a process here; empty if it can."""
-        reason = why_not()
-        if not reason:
-            return ""
         try:
             Luggage.of(self._parts)
         except LookupError as error:
-            return (
+            reason = why_not()
+            return reason and (
                 f"lives can't be killed here: this process can't be forked ({reason}), "
                 f"and a fresh interpreter can't have what is crashed: {error}; let it "
                 "stand at the top of a module"

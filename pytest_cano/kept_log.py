@@ -298,6 +298,10 @@ class KeptLog:
 
     def told(self, life: int, outcome: Outcome | None) -> None:
         """The store has given this outcome."""
+        if outcome is not None and outcome == self.outcome:
+            # Whoever else was to end the run has not done so.
+            self._doubts = []
+            return
         if outcome is None and self.outcome is not None:
             self._forgot(life)
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from .frames import FRAME, TaskFrame
 from .probing import Probes
 from .schedule import CrashPoint, Fault
 from .script import Script
+from .stopwatch import Stopwatch
 from .store_plans import StorePlans
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class Life:
         drivers: the asyncio task that drives each run.
         stores: what its stores are asked, and what they are to do wrong.
         process: the process that it has to itself, if it has.
+        watch: how long it has been going on.
     """
 
     def __init__(self, world: World, number: int, script: Script) -> None:
@@ -105,7 +106,7 @@ class Life:
         self.frames: dict[tuple[int, str, int, bool], TaskFrame] = {}
         self.paths: dict[int, list[str]] = {}
         self.storeless_runs = 0
-        self._began = time.monotonic()
+        self.watch = Stopwatch()
         self._points: dict[CrashPoint, None] = {}
         self.counts: Counter[str] = Counter()
         self._watchers: list[Callable[[], object]] = []
@@ -168,7 +169,7 @@ class Life:
         """Seconds of its limit that are left; None if there is none."""
         if self.limit == math.inf:
             return None
-        return max(0.0, self._began + self.limit - time.monotonic())
+        return max(0.0, self.limit - self.watch.seconds)
 
     @property
     def disturbed(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from typing import TypeVar
 
 from .life import Life
@@ -19,12 +19,30 @@ GRACE = 0.25
 """Seconds in which a life's code may unwind by itself, for instance close stores."""
 
 
-def _limited(life: Life, loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle | None:
-    """Let a life be given up that takes longer than it may."""
-    left = life.seconds_left
-    if left is None:
-        return None
-    return loop.call_later(left, life.give_up, f"no end after {life.limit:g} seconds")
+@contextlib.contextmanager
+def _limited(life: Life, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Let a life be given up that takes longer than it may in this block."""
+    timer: asyncio.TimerHandle | None = None
+
+    def arm() -> None:
+        nonlocal timer
+        left = life.seconds_left
+        if left is not None:
+            timer = loop.call_later(left, due)
+
+    def due() -> None:
+        # Its time may have stood still meanwhile.
+        if life.seconds_left:
+            arm()
+        else:
+            life.give_up(f"no end after {life.limit:g} seconds")
+
+    arm()
+    try:
+        yield
+    finally:
+        if timer is not None:
+            timer.cancel()
 
 
 async def until_crash(life: Life, awaitable: Awaitable[T]) -> T:
@@ -58,16 +76,14 @@ async def until_crash(life: Life, awaitable: Awaitable[T]) -> T:
             loop.call_soon_threadsafe(arm)
 
     withdraw = life.on_crash(crashed)
-    limit = _limited(life, loop)
     try:
-        return await awaitable
+        with _limited(life, loop):
+            return await awaitable
     except asyncio.CancelledError:
         if not cancelled:
             raise
         raise life.crash() from None
     finally:
-        if limit is not None:
-            limit.cancel()
         waiting = False
         withdraw()
         if timer is not None:

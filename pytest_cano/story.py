@@ -96,6 +96,7 @@ class LifeStory:
         points: the crash points that it met, each once, in order.
         durable: digest of what its crash left; empty if nobody asked.
         gave_up: why it was ended as waiting for ever, if it was.
+        vanished: how its process ended, if it did not say so itself.
         leads: for each point the number of the store operation that followed it in
             its run; without those that none has followed.
         observations: what the program's body observed.
@@ -116,6 +117,7 @@ class LifeStory:
     points: tuple[CrashPoint, ...] = ()
     durable: str = ""
     gave_up: str = ""
+    vanished: str = ""
     leads: Mapping[CrashPoint, int] = field(default_factory=dict)
     observations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     until: int = 0
@@ -260,6 +262,7 @@ class Story:
         hints: what the program's author may want to change.
         duration: in seconds.
         unreached: the planned fault that was never reached, if one was not.
+        missed_in: number of the life in which a planned fault did not happen.
         on_sqlite: whether a store had its file on the disk by way of SQLite.
         idle: the fault of a store that no operation has followed, if there is one.
         unledgered: lines of the program with effects that no ledger was told of.
@@ -275,6 +278,7 @@ class Story:
     hints: tuple[str, ...] = ()
     duration: float = 0.0
     unreached: CrashPoint | None = None
+    missed_in: int = 0
     on_sqlite: bool = False
     idle: Fault | None = None
     unledgered: tuple[str, ...] = ()

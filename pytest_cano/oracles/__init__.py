@@ -54,13 +54,15 @@ ORACLES: Final[tuple[Oracle, ...]] = (
 def judge(baseline: Story, story: Story) -> tuple[Finding, ...]:
     """Return what the oracles find, the weightiest first.
 
-    A crash that was never reached proves nothing, so nothing else is judged then.
+    Where a crash was never reached, or a process was lost with all that it knew,
+    nothing is proved, so nothing else is judged.
     """
     findings: list[Finding] = []
     for oracle in ORACLES:
         finding = oracle.judge(baseline, story)
         if finding is not None:
             findings.append(finding)
-            if isinstance(oracle, NotFired):
+            lost = any(life.vanished for life in story.lives)
+            if isinstance(oracle, NotFired) or (isinstance(oracle, Stuck) and lost):
                 break
     return tuple(findings)

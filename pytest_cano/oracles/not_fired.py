@@ -14,6 +14,9 @@ class NotFired:
     def judge(self, baseline: Story, story: Story) -> Finding | None:
         """Judge a story."""
         point, life = story.unreached, story.judged
+        for each in story.lives:
+            if each.number == story.missed_in:
+                life = each
         if story.idle is not None:
             return Finding(
                 Verdict.NOT_FIRED,
@@ -23,6 +26,13 @@ class NotFired:
             )
         if point is None:
             return None
+        if point in life.points:
+            return Finding(
+                Verdict.NOT_FIRED,
+                f"{point} was met, but not once more, in life {life.number}, which "
+                f"{life.ended}",
+                ("of several faults at one point, one happens each time it is met",),
+            )
         first = life.number == 1
         return Finding(
             Verdict.NOT_FIRED,

@@ -23,12 +23,15 @@ LONGEST_ERROR: Final = 200
 class Stuck:
     """What the undisturbed program finished must be finished after a restart.
 
-    A life that ran away would never have ended, whatever it has done by then.
+    A life that ran away would never have ended, whatever it has done by then; and what
+    one had done whose process was lost, nobody knows.
     """
 
     def judge(self, baseline: Story, story: Story) -> Finding | None:
         """Judge a story."""
         for life in story.lives:
+            if life.vanished:
+                return Finding(Verdict.STUCK, life.vanished)
             if life.runaway:
                 return Finding(
                     Verdict.STUCK,

@@ -50,6 +50,8 @@ class OwnProcess:
     def live(self, life: Life) -> None:
         """Live a life, and tell of its end."""
         life.process = self
+        # What it took to have a process is not its time.
+        life.watch.restart()
         if LATE is not None:
             signal.signal(LATE, lambda _, frame: self._be_late(life, frame))
         try:
@@ -75,7 +77,9 @@ class OwnProcess:
         world = life.world
         # Time stands still, too.
         alarm = signal.setitimer(signal.ITIMER_REAL, 0)
-        with world.lock:
+        with world.lock, life.watch.paused():
+            # Of what other threads have asked a store for, nobody knows the answer.
+            world.book.cut_off(life.number)
             self._say("still", life)
             try:
                 world.adopt(self._channel.receive(), but=life)

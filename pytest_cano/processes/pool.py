@@ -81,7 +81,8 @@ class Pool(Generic[T, R]):
                 # What they do is not wanted any more, or it is done.
                 with contextlib.suppress(BrokenPipeError):
                     channel.send(None)
-            if kind is None:
+            # Whoever stops early asks for nothing more, and what is done counts.
+            if kind is None or kind is GeneratorExit:
                 for channel in self._workers.values():
                     self._dismiss(channel)
         finally:
@@ -109,7 +110,10 @@ class Pool(Generic[T, R]):
                 if order is None:
                     break
                 channel = idle.popleft()
-                channel.send(order)
+                try:
+                    channel.send(order)
+                except BrokenPipeError:
+                    raise _died() from None
                 busy[channel] = asked
                 asked += 1
             if given in results:
@@ -165,11 +169,15 @@ class Pool(Generic[T, R]):
             return Answer("failed", sendable(error))
 
 
+def _died() -> WorkerError:
+    return WorkerError("a worker process has died")
+
+
 def _answer(channel: Channel) -> Answer:
     try:
         answer: Answer = channel.receive()
     except Silence:
-        raise WorkerError("a worker process has died") from None
+        raise _died() from None
     if answer.kind == "failed":
         raise answer.value
     return answer

@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -239,3 +241,36 @@ def test_a_cancellation_by_someone_else_stays_one(doomed):
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(program())
+
+
+def test_time_stands_still_with_a_life(world, monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(
+        "pytest_cano.stopwatch.time", SimpleNamespace(monotonic=lambda: now)
+    )
+    world.schedule, world.timeout = "Process@end", 10.0
+    life = world.new_life()
+
+    now = 104.0
+    with life.watch.paused():
+        now = 1000.0
+
+    assert life.seconds_left == 6
+
+
+def test_who_stood_still_when_its_time_was_over_has_more(world):
+    world.schedule, world.timeout = "Process@end", 0.05
+    life = world.new_life()
+
+    def pause():
+        with life.watch.paused():
+            time.sleep(0.1)
+
+    async def program():
+        pause()
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    asyncio.run(until_crash(life, program()))
+
+    assert not life.gave_up

@@ -33,6 +33,29 @@ def test_a_point_that_the_baseline_met_tells_of_a_fickle_program():
     assert "does not do the same in every run" in finding.details[0]
 
 
+def test_the_life_is_the_one_for_which_it_was_planned():
+    seen = story(
+        lives=(returned(1), returned(2)),
+        unreached=CrashPoint("Process", "start"),
+        missed_in=1,
+    )
+    finding = ORACLE.judge(baseline(), seen)
+
+    assert finding is not None
+    assert "never reached in life 1" in finding.message
+
+
+def test_a_second_fault_at_a_point_that_is_met_once():
+    point = CrashPoint("Process", "start")
+    seen = story(lives=(returned(1, points=(point,)),), unreached=point, missed_in=1)
+    finding = ORACLE.judge(baseline(), seen)
+
+    assert finding is not None
+    assert finding.message == (
+        "Process@start was met, but not once more, in life 1, which returned"
+    )
+
+
 def test_nothing_else_is_judged_then():
     seen = story(
         lives=(crashed(), returned()),

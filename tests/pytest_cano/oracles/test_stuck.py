@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_cano.oracles import judge
 from pytest_cano.oracles.stuck import Stuck
 from pytest_cano.story import TaskRun, Verdict
-from stories import baseline, crashed, failed, returned, run, story, task_run
+from stories import baseline, crashed, effect, failed, returned, run, story, task_run
 
 ORACLE = Stuck()
 LIVES = (crashed(), failed(2, "no"), failed(3, "no"))
@@ -96,3 +97,13 @@ def test_the_compensation_of_another_run_is_not_the_cause():
 
     assert finding is not None
     assert finding.details == ()
+
+
+def test_what_a_lost_process_has_done_nobody_can_judge():
+    how = "the process of life 2 ended itself with status 3, past its test (os._exit?)"
+    lives = (crashed(), replace(failed(2, how), vanished=how), returned(3))
+
+    (finding,) = judge(baseline(), story(lives=lives, effects=(effect("charge()"),)))
+
+    assert finding.verdict is Verdict.STUCK
+    assert finding.message == how

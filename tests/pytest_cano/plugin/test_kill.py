@@ -194,3 +194,54 @@ def test_a_test_file_that_cannot_be_imported_by_its_name(project):
     result = project.run("--import-mode=importlib", "-s", subprocess=True)
 
     result.assert_outcomes(passed=1)
+
+
+def test_a_fresh_interpreter_reads_the_same_ini_file(project):
+    for name in ("one", "two"):
+        project.add(f"{name}/pytest.ini", "[pytest]\ncano_stores = sqlite\n")
+        project.add(f"{name}/test_{name}.py", SAFE)
+
+    result = project.run("--cano-crash=@end=kill", *forced(project, "fresh"))
+
+    result.assert_outcomes(passed=6)
+
+
+def test_a_fresh_interpreter_leaves_the_log_file_alone(project):
+    project.add(
+        "test_logging.py",
+        """
+        import logging
+        from shop import run, shop
+
+        def test_logging(cano_store, cano_ledger, cano_workflow_id):
+            logging.warning("the shop opens")
+            run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
+    """,
+    )
+    options = ("--log-file=shop.log", *forced(project, "fresh"))
+
+    result = project.run("--cano-crash=Ship@end=kill", *options, subprocess=True)
+
+    assert result.ret == 0
+    assert "the shop opens" in (project.path / "shop.log").read_text()
+
+
+def test_a_search_of_its_own_has_the_limit_of_the_session(project):
+    project.add(
+        "test_own.py",
+        """
+        import asyncio
+        from shop import shop, start
+
+        async def program(world):
+            if world.life == 2:
+                await asyncio.Event().wait()
+            await start(shop(world.store, world.ledger, keyed=True), world.workflow_id)
+
+        def test_own(cano):
+            report = cano.check(program, crash="Ship@end")
+            assert list(report.verdicts.values()) == ["TIMEOUT"]
+    """,
+    )
+
+    project.run("--cano-timeout=1").assert_outcomes(passed=1)

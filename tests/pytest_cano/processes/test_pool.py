@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -121,3 +122,42 @@ def _is_there(pid):
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_a_worker_that_has_died_between_two_orders():
+    gone = []
+
+    def orders():
+        yield 1
+        until = time.monotonic() + 10
+        while {*children()} - others and time.monotonic() < until:
+            gone.append(None)
+            time.sleep(0.001)
+        yield 2
+
+    def work(n):
+        threading.Timer(0.01, os._exit, [3]).start()
+        return n
+
+    others = {*children()}
+    with (
+        nothing_left(),
+        pytest.raises(WorkerError, match="died"),
+        Pool(work, 1) as pool,
+    ):
+        list(pool.map(orders()))
+
+
+def test_whoever_stops_early_is_told_what_was_left():
+    said = []
+
+    def results():
+        with Pool(abs, 2, leave=lambda: "left", left=said.append) as pool:
+            yield from pool.map(range(1, 9))
+
+    with nothing_left():
+        coming = results()
+        next(coming)
+        coming.close()
+
+    assert said == ["left", "left"]
