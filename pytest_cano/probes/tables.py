@@ -52,10 +52,14 @@ class Table:
             (_told(row, key, describer), _told(row, rest, describer))
             for row in self.rows
         )
-        entries = [
-            (f"{self.name} ({name})", (value or "there") if keyed else _times(count))
-            for (name, value), count in sorted(found.items())
-        ]
+        entries = []
+        for (name, value), count in sorted(found.items()):
+            entry = f"{self.name} ({name})"
+            if keyed:
+                # Keys that are NULL, or normalised, may be one text for several rows.
+                entries += [(entry, value or "there")] * count
+            else:
+                entries.append((entry, _times(count)))
         yield from entries[:MOST_ROWS]
         if others := entries[MOST_ROWS:]:
             yield (

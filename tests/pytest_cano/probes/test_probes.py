@@ -179,6 +179,29 @@ def test_tables_and_columns_can_be_left_out(tmp_path: Path) -> None:
     assert found["orders (total=10)"] == "1 row"
 
 
+@pytest.mark.parametrize("key", ["'uuid-1'", "NULL"])
+def test_rows_whose_keys_look_alike_are_told_apart(tmp_path: Path, key: str) -> None:
+    other = key.replace("1", "2")
+    with database(
+        tmp_path / "shop.db",
+        "CREATE TABLE orders (id TEXT PRIMARY KEY, total INT)",
+        f"INSERT INTO orders VALUES ({key}, 10), ({other}, 10)",
+    ):
+        pass
+    describer = Describer()
+    describer.normalisers.append(
+        lambda value: "UUID" if str(value).startswith("uuid") else value
+    )
+    name = "orders (id=None)" if key == "NULL" else "orders (id='UUID')"
+
+    found = seen(tmp_path / "shop.db", Look(describer))
+
+    assert {entry: value for entry, value in found.items() if "(" in entry} == {
+        name: "total=10",
+        f"{name} #2": "total=10",
+    }
+
+
 def test_a_database_in_a_directory_is_compared_by_what_it_holds(
     tmp_path: Path,
 ) -> None:
