@@ -13,14 +13,13 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from .sqlite_files import files_of
+
 if TYPE_CHECKING:
     from .world import World
 
 LENGTH: Final = 32
 """Characters of a digest: there are many, and no two alike by chance."""
-
-BESIDE: Final = ("", "-wal", "-shm", "-journal")
-"""What SQLite adds to the name of a file, for those that it keeps beside it."""
 
 
 def digest(world: World) -> str:
@@ -62,10 +61,10 @@ def _effects(world: World) -> Iterator[str]:
 def _files(disk: Path, stores: Collection[str]) -> Iterator[str]:
     # A store that has the whole disk, or more, does not say which files are its own.
     without = {
-        path + end
+        file
         for path in stores
         if Path(path).parent.is_relative_to(disk)
-        for end in BESIDE
+        for file in files_of(path)
     }
     for directory, names, files in os.walk(disk):
         kept = [name for name in names if os.path.join(directory, name) not in without]

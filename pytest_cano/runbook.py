@@ -110,7 +110,7 @@ class RunBook:
         expected: ordinals of the runs that every baseline knows.
         records: every run.
         logs: what each store must hold of a run.
-        files: where stores keep their logs: how the paths of their files begin.
+        files: where stores keep their logs: paths of databases, and of directories.
     """
 
     def __init__(self, disk: Path) -> None:

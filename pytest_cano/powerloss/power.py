@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, final
+from typing import TYPE_CHECKING, Any, Self, final
 
 from cano_core.extension import hookimpl, manager
 
+from ..sqlite_files import files_of
 from .images import Image, Images, all_images, torn, unsynced
 from .recorder import Recorder
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     import os
 
     from .connection import Connection
-
-_BESIDE: Final = ("", "-wal", "-journal", "-shm")
-"""What SQLite has beside a file, and the file itself."""
 
 
 class PowerLossUnavailableError(ImportError):
@@ -85,9 +83,9 @@ class Power:
         # From here on, what is left over from before is refused.
         self.recorder.restart(image.files)
         for name in names:
-            for suffix in _BESIDE:
+            for file in files_of(name):
                 with suppress(FileNotFoundError):
-                    (directory / f"{name}{suffix}").unlink()
+                    (directory / file).unlink()
         for name, content in image.files.items():
             (directory / name).write_bytes(content)
 

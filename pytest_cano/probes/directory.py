@@ -9,13 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Self, final
 
+from ..sqlite_files import files_of
 from .reading import Look, Reading, matches
 from .sqlite import SQLiteProbe, is_sqlite
 
 _DIRECTORY: Final = "a directory"
-
-_BESIDE: Final = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a database, and is part of it."""
 
 
 @final
@@ -74,7 +72,7 @@ class DirectoryProbe:
             if not os.path.islink(path := os.path.join(directory, name))
             and is_sqlite(path)
         }
-        beside = {f"{name}{end}" for name in databases for end in _BESIDE}
+        beside = {file for name in databases for file in files_of(name)}
         for name in names:
             path, relative = os.path.join(directory, name), prefix + name
             if name in databases:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Self, final
 
 from ..description import Describer
+from ..sqlite_files import files_of
 
 _BETWEEN = "\t"
 """Stands between an entry's name and its value; no description has one."""
@@ -23,8 +25,8 @@ class Look:
     Attributes:
         describer: writes values as texts.
         disk: the world's, which is elsewhere in every world.
-        own_files: with what the paths begin that belong to checkpoint stores, whose
-            bytes differ from run to run.
+        own_files: paths of what belongs to checkpoint stores, whose bytes differ
+            from run to run: of databases, and of directories.
     """
 
     describer: Describer
@@ -33,7 +35,12 @@ class Look:
 
     def is_own(self, path: str) -> bool:
         """Say whether a path belongs to a checkpoint store."""
-        return any(path.startswith(own) for own in self.own_files)
+        return any(
+            path in files_of(own) or _is_in(path, own)
+            for own in self.own_files
+            # A store that has the whole disk does not say which files are its own.
+            if not (self.disk and (self.disk == own or _is_in(self.disk, own)))
+        )
 
     def place(self, path: str) -> str:
         """Write a path so that it is the same in every world."""
@@ -107,6 +114,10 @@ def digest_of(data: bytes) -> str:
 def matches(name: str, patterns: Iterable[str]) -> bool:
     """Say whether one of the patterns means a name."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _is_in(path: str, directory: str) -> bool:
+    return path.startswith(directory.rstrip(os.sep) + os.sep)
 
 
 def _line(text: str) -> str:

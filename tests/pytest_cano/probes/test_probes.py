@@ -105,6 +105,35 @@ def test_the_files_of_checkpoint_stores_are_left_out(tmp_path: Path) -> None:
     assert [*seen(tmp_path, look)] == ["", "other.db"]
 
 
+def test_only_what_is_a_store_s_own_is_left_out(tmp_path: Path) -> None:
+    for name in ("order", "order-receipts"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.log").write_text("x")
+    (tmp_path / "orders.csv").write_text("x")
+    look = Look(Describer(), str(tmp_path), own_files=(str(tmp_path / "order"),))
+
+    assert [*seen(tmp_path, look)] == [
+        "",
+        "order-receipts",
+        "order-receipts/1.log",
+        "orders.csv",
+    ]
+    # Looked into by itself, it is no less the store's.
+    assert [*seen(tmp_path / "order", look)] == [""]
+
+
+@pytest.mark.parametrize("up", [".", ".."])
+def test_a_store_that_has_the_whole_disk_hides_nothing_on_it(
+    tmp_path: Path, up: str
+) -> None:
+    (tmp_path / "paid").touch()
+    own = os.path.normpath(tmp_path / up)
+
+    found = seen(tmp_path, Look(Describer(), str(tmp_path), own_files=(own,)))
+
+    assert [*found] == ["", "paid"]
+
+
 def test_a_name_of_any_characters_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a\tb\nc").write_text("")
 
