@@ -71,16 +71,9 @@ def _entries(value: Any, look: Look) -> Iterator[tuple[str, str]]:
     if not _is_collection(value):
         yield "", describe(value)
     elif isinstance(value, Mapping):
-        yield from sorted((f"[{_key(key)}]", describe(value[key])) for key in value)
+        yield from sorted((f"[{describe(key)}]", describe(value[key])) for key in value)
     elif isinstance(value, AbstractSet):
         yield from sorted((describe(element), "a member") for element in value)
     else:
         for number, element in enumerate(value):
             yield f"[{number}]", describe(element)
-
-
-def _key(key: object) -> str:
-    try:
-        return repr(key)
-    except Exception as error:  # noqa: BLE001 -- a repr may raise anything
-        return f"<{type(key).__name__} whose repr raises {type(error).__name__}>"

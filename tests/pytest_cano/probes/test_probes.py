@@ -364,6 +364,22 @@ def test_values_pass_through_what_normalises_them() -> None:
     assert seen({"at": 17}, Look(describer)) == {"['at']": "0"}
 
 
+def test_keys_are_written_as_values_are() -> None:
+    class Plain:
+        pass
+
+    describer = Describer()
+    describer.normalisers.append(
+        lambda value: "UUID" if str(value).startswith("uuid") else value
+    )
+
+    found = seen({Plain(): 1, "uuid-1": "uuid-1"}, Look(describer))
+
+    (name,) = (name for name in found if "Plain" in name)
+    assert " at 0x" not in name
+    assert found == {name: "1", "['UUID']": "'UUID'"}
+
+
 def test_entries_of_one_name_are_told_apart() -> None:
     class Alike:
         def __repr__(self) -> str:
