@@ -42,20 +42,20 @@ def _parts(world: World) -> Iterator[str]:
 
 
 def _effects(world: World) -> Iterator[str]:
-    """Tell what the world has seen: how often, under which keys, and what came first.
+    """Tell what the world has seen: how often, what repeats it, and what came first.
 
     A later life changes none of that order.
     """
-    calls: dict[str, tuple[list[None], set[str]]] = {}
+    calls: dict[str, tuple[list[None], set[tuple[str, str, str]]]] = {}
     for effect in world.effects:
         if not world.ignores(effect.name):
-            keyless, keys = calls.setdefault(effect.identity, ([], set()))
-            if effect.key is None:
-                keyless.append(None)
+            unrepeatable, repeated = calls.setdefault(effect.identity, ([], set()))
+            if effect.repeated_by is None:
+                unrepeatable.append(None)
             else:
-                keys.add(effect.key)
-    for identity, (keyless, keys) in calls.items():
-        yield repr((identity, len(keyless), sorted(keys)))
+                repeated.add(effect.repeated_by)
+    for identity, (unrepeatable, repeated) in calls.items():
+        yield repr((identity, len(unrepeatable), sorted(repeated)))
 
 
 def _files(disk: Path, stores: Collection[str]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The durable state as a digest: the same for the same, another for anything else."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,19 @@ def test_who_did_it_and_how_often_under_one_key_does_not_count(world):
 
     assert again == before
     assert digest(world) != before
+
+
+def test_what_a_receiver_knows_repeats_by_counts(world):
+    def counted(*values: str) -> str:
+        world.effects[:] = [
+            replace(effect("charge(1)", "k"), dedupe=value) for value in values
+        ]
+        return digest(world)
+
+    # The next call with "b" is a repeat in one of them, and none in the other.
+    assert counted("a") != counted("b")
+    assert counted("a") != counted("a", "b")
+    assert counted("a") == counted("a", "a")
 
 
 def test_effects_that_are_ignored_do_not_count(world):
