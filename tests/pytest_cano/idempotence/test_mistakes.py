@@ -37,7 +37,7 @@ def test_what_builds_has_to_return_a_workflow():
         repeat(build)
 
 
-@pytest.mark.parametrize("level", [0, 5, "2", None])
+@pytest.mark.parametrize("level", [0, 5, 2.0, "2", None])
 def test_there_are_four_levels(level):
     with pytest.raises(ValueError, match=r"4 \(a late duplicate\)$"):
         repeat(building(), level=level)
