@@ -10,7 +10,7 @@ from ..explorer import Explorer
 from ..functions import FunctionProgram
 from ..report.text import flaky_text
 from ..schedule import CrashPoint, Schedule
-from ..story import Story, Trial
+from ..story import Story, Trial, Verdict
 from ..world import World
 from .duplicate import LateDuplicate
 from .levels import LEVELS, Level
@@ -136,7 +136,11 @@ class Part:
             )
         if not self.flaky:
             late = LateDuplicate(program, function, self._own[0], undoing=self._undoing)
-            yield late.trial(self._new_world(), baseline)
+            world = self._new_world()
+            trial = late.trial(world, baseline)
+            if trial.verdict is Verdict.PASS:
+                world.discard()
+            yield trial
 
     def _points(self, points: Sequence[CrashPoint]) -> list[CrashPoint]:
         """Return those of the wanted visit, and of this part of it."""

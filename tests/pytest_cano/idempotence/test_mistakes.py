@@ -157,6 +157,12 @@ def test_the_worlds_of_failures_are_left_to_look_at(tmp_path: Path):
     assert (left / "seen").exists()
 
 
+def test_nothing_is_left_of_what_passed(tmp_path: Path):
+    assert repeat(building(), level=4, directory=tmp_path).passed
+
+    assert not [*tmp_path.iterdir()]
+
+
 def test_what_the_second_process_stumbles_over_is_not_lost(monkeypatch):
     built = itertools.count()
 
