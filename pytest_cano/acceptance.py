@@ -7,10 +7,12 @@ of the kind was found any more.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, final
 
+from .faults import ENDINGS
 from .notation import did_you_mean
 from .schedule import Fault, Schedule
 from .selectors import Selector, SelectorError, parse_selectors, unknown_state
@@ -120,7 +122,9 @@ class Acceptances:
                     yield f"{self._source}({accept}): {unknown}"
                     break
             else:
-                if accept not in self._met and all(map(self._explored, selectors)):
+                if accept not in self._met and all(
+                    self._explored(selector, accept) for selector in selectors
+                ):
                     yield (
                         f"{self._source}({accept}): {accept.verdict} was not found "
                         "there any more; remove it, it was there because: "
@@ -142,14 +146,22 @@ class Acceptances:
             )
         return any(selector.covers(fault, self._labels) for fault in schedule.faults)
 
-    def _explored(self, selector: Selector) -> bool:
-        """Say whether all that a selector means was crashed in this session."""
+    def _explored(self, selector: Selector, accept: Accept) -> bool:
+        """Say whether all that an exception is for was crashed in this session."""
+        # One ending alone has nothing to disagree with.
+        compared = accept.verdict == Verdict.ENDINGS_DISAGREE
+        least = 2 if compared else 1
         if selector.whole(self._labels) is not None:
-            return any(self._means(selector, each) for each in self._schedules)
+            means = [each for each in self._schedules if self._means(selector, each)]
+            return len(means) >= least
         faults = [
-            fault for fault in self._faults if selector.covers(fault, self._labels)
+            fault
+            for fault in self._faults
+            if selector.covers(fault, self._labels)
+            and not (compared and fault.kind not in ENDINGS)
         ]
-        met = {fault.point for fault in faults}
+        crashed = Counter(fault.point for fault in faults)
+        met = {point for point, times in crashed.items() if times >= least}
         return bool(met) and met >= {*self._selected(selector)}
 
     def _selected(self, selector: Selector) -> Iterator[object]:

@@ -38,7 +38,9 @@ class Disagreements:
         self._trials: dict[Schedule, dict[str, _Seen]] = {}
 
     def learn(self, trial: Trial) -> None:
-        """Take note of what was found."""
+        """Take note of what was found; what is accepted disagrees with nothing."""
+        if trial.verdict is Verdict.ACCEPTED:
+            return
         schedule = trial.schedule
         kinds = {fault.kind for fault in schedule.faults}
         families = {fault.described.family for fault in schedule.faults}

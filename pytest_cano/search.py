@@ -122,7 +122,7 @@ class Search:
             yield from self._roots(self._plan.named)
             yield from self._everywhere()
             yield from self._roots(self._plan.others)
-            yield from self._disagreements.found()
+            yield from map(self._accept, self._disagreements.found())
             yield from self._run(self._beside())
             for depth in range(2, self._depth + 1):
                 yield from self._deeper(depth)

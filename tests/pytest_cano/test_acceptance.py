@@ -175,6 +175,32 @@ def test_a_state_that_is_not_there_is_a_problem() -> None:
     assert problem.endswith("did you mean 'Process'?")
 
 
+@pytest.mark.parametrize(
+    ("selector", "run", "stale"),
+    [
+        ("Process@end", ["Process@end"], False),
+        ("Process@end", ["Process@end", "Process@end=error"], False),
+        ("Process@end", ["Process@end", "Process@end=kill"], True),
+        ("Process", ["Process@end", "Process@end=kill", "Process@effect:1"], False),
+        ("Start@end > Process@end", ["Start@end > Process@end"], False),
+        (
+            "Start@end > Process@end",
+            ["Start@end > Process@end", "Start@end=kill > Process@end=kill"],
+            True,
+        ),
+    ],
+)
+def test_one_ending_alone_does_not_say_that_endings_agree(
+    selector: str, run: Sequence[str], stale: bool
+) -> None:
+    exceptions = Exceptions((selector, "ENDINGS_DISAGREE"))
+
+    for schedule in run:
+        exceptions.judge(schedule)
+
+    assert bool(exceptions.problems) is stale
+
+
 # What makes no sense
 
 

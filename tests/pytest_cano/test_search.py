@@ -6,6 +6,7 @@ import pytest
 
 from cano_core import RunContext
 from programs import ForgetfulStore, charging, processing, sound
+from pytest_cano import Accept, check
 from pytest_cano.budget import SessionBudget
 from pytest_cano.view import WorldView
 from saga_programs import planted, saga
@@ -366,3 +367,30 @@ def test_a_longer_schedule_is_compared_under_each_ending_that_was_named(search):
 
     assert trials[-1].text == "Start@end > Process@effect:1=all"
     assert trials[-1].exact == named
+
+
+def under_two_endings(*accepted: str) -> dict[str, str]:
+    report = check(
+        processing(cleaning),
+        crash="Process@effect",
+        ending=("raise", "freeze"),
+        accept=[Accept("Process@effect", each, "it is known") for each in accepted],
+    )
+    # An exception that has accepted nothing would be a problem.
+    assert "remove it" not in str(report)
+    return report.verdicts
+
+
+def test_that_endings_disagree_can_be_accepted():
+    assert under_two_endings("ENDINGS_DISAGREE") == {
+        "Process@effect:1": "DUPLICATED",
+        "Process@effect:1=freeze": "PASS",
+        "Process@effect:1=all": "ACCEPTED",
+    }
+
+
+def test_what_is_accepted_under_one_ending_disagrees_with_none():
+    assert under_two_endings("DUPLICATED") == {
+        "Process@effect:1": "ACCEPTED",
+        "Process@effect:1=freeze": "PASS",
+    }

@@ -72,6 +72,51 @@ def test_in_the_matrix_it_is_no_failure(project):
     )
 
 
+CLEANING = """
+    import asyncio
+    import pytest
+    from cano_core import Workflow
+
+    {marker}
+    def test_cleaning(cano_store, cano_ledger, cano_disk, cano_workflow_id):
+        paid = cano_disk / "paid"
+
+        async def charge():
+            try:
+                cano_ledger.effect("charge", key=None if paid.exists() else "once")
+            finally:
+                paid.touch()
+            return "Done"
+
+        workflow = Workflow(checkpoint_store=cano_store).add_exit_state("Done")
+        workflow.register("Charge", charge)
+        run = workflow.start_or_resume("Charge", workflow_id=cano_workflow_id)
+        assert asyncio.run(run) == "Done"
+"""
+
+
+@pytest.mark.parametrize(
+    ("verdict", "found"),
+    [
+        ("ENDINGS_DISAGREE", ["FAILED", "PASSED", "ACCEPTED"]),
+        ("DUPLICATED", ["ACCEPTED", "PASSED"]),
+    ],
+)
+def test_endings_may_disagree(project, verdict, found):
+    marker = f"@pytest.mark.cano_accept('Charge', verdict='{verdict}', {WHY})"
+    project.add("test_cleaning.py", CLEANING.format(marker=marker))
+
+    result = project.run(
+        "-v", "--cano-crash=Charge@effect", "--cano-ending=raise,freeze"
+    )
+
+    points = ("Charge@effect:1", "Charge@effect:1=freeze", "Charge@effect:1=all")
+    told = zip(found, points, strict=False)
+    result.stdout.fnmatch_lines([f"*::test_cleaning {v} [[]{p}]*" for v, p in told])
+    assert result.ret == (1 if "FAILED" in found else 0)
+    assert ("Charge@effect:1=all" in result.stdout.str()) is (len(found) == 3)
+
+
 def test_an_exception_that_is_none_any_more_fails_the_test(project):
     project.add("test_safe.py", accepting(CHARGE, keyed=True))
 
