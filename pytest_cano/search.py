@@ -141,14 +141,18 @@ class Search:
             yield trial
 
     def _roots(self, schedules: Iterable[Schedule]) -> Iterator[Trial]:
-        listed: list[Schedule] = []
+        listed: dict[Schedule, bool] = {}
         for trial in self._run(schedules):
-            self._learn(trial, root=trial.schedule in self._plan.roots)
+            root = trial.schedule in self._plan.roots
+            self._learn(trial, root=root)
             self._disagreements.learn(trial)
             if trial.schedule in self._plan.listed:
-                listed += _others_listed(trial)
+                listed |= dict.fromkeys(_others_listed(trial), root)
             yield trial
-        yield from self._run(listed)
+        # Whoever asks for every N asks for each: what holds for one does for all.
+        for trial in self._run(listed):
+            self._learn(trial, root=listed[trial.schedule])
+            yield trial
 
     def _everywhere(self) -> Iterator[Trial]:
         for kind in self._plan.everywhere:

@@ -159,6 +159,18 @@ def test_a_search_goes_deeper_from_a_power_loss():
     assert "Process@end=unsynced:1 > Process@start=unsynced:1" in report.verdicts
 
 
+def test_a_search_goes_on_from_every_disk_as_from_each_that_is_named():
+    program = on(SQLiteCheckpointStore)
+    # The making of the file is not synced yet.
+    every = check(program, crash="Start@enter=powerloss", depth=2)
+    disks = [text for text in every.verdicts if ">" not in text]
+    each = check(program, crash=disks, depth=2)
+
+    assert len(disks) > 1
+    assert every.verdicts == each.verdicts
+    assert every.summary.seen == each.summary.seen
+
+
 def test_what_was_lost_is_part_of_the_state_that_a_search_goes_on_from():
     """Both have acknowledged the same, and leave other disks."""
     report = check(
