@@ -21,6 +21,7 @@ from .functions import FunctionProgram, ProgramFunction
 from .injection import listening
 from .options import DEEPEST
 from .places import opener, outside_of_loops, worlds
+from .plan import may_need
 from .report.text import Summary, failure_text, flaky_text, summary_text, title
 from .scope import Scope
 from .search import Search
@@ -134,6 +135,8 @@ def check(
             closing(processes),
             worlds(directory, workflow_id) as new_world,
         ):
+            if not APART.isdisjoint(may_need(selectors, scope)):
+                processes.prepare(started, workers)
             explorer = Explorer(
                 started,
                 new_world=new_world,

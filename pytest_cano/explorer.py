@@ -53,6 +53,7 @@ class Explorer:
         processes: gives lives a process of their own; None where that can't be.
 
     Attributes:
+        processes: gives lives a process of their own; None where that can't be.
         serial: why schedules could not be run beside each other; empty otherwise.
     """
 
@@ -71,7 +72,7 @@ class Explorer:
         self.selectors = tuple(selectors)
         self.scope = scope or Scope()
         self.serial = ""
-        self._processes = processes
+        self.processes = processes
         self._new_world = new_world
         self._ignored = tuple(ignore_effects)
         self._ignored_observations = tuple(ignore_observations)
@@ -159,16 +160,16 @@ class Explorer:
     def can_carry_out(self, kind: str) -> bool:
         """Say whether a kind of fault can happen to this program, here."""
         if kind in APART:
-            return self._processes is not None
+            return self.processes is not None
         return not why_not([kind], self.baseline)
 
     def _host(self, kinds: Iterable[str]) -> Host | None:
         """Return where lives are lived to which such things happen."""
         if APART.isdisjoint(kinds):
             return None
-        if self._processes is None:
+        if self.processes is None:
             raise RuntimeError(f"{self.program.name} can't be given a process")
-        return self._processes
+        return self.processes
 
     def _references_for(self, schedule: Schedule) -> Sequence[Story]:
         """Return what a schedule may be compared with, the undisturbed run last."""

@@ -1,13 +1,14 @@
 """Processes for the lives of a test: forked, or from a fresh interpreter.
 
-An interpreter is what a life gets whose process can't be forked from this one: it is
-as good, and slower. Everything wider than the test is built in it anew.
+They are forked from one that was left behind before the test first ran, but with all
+that is wider than it. An interpreter is what a life gets where this process can't be
+forked: it is as good, and slower. Everything wider than the test is built in it anew.
 """
 
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -15,9 +16,12 @@ import pytest
 
 from .hosts import Living
 from .life import Life
+from .lives import ItemProgram
 from .measured import measuring_alike
+from .processes.channel import Channel
 from .processes.forking import Forking, why_not
 from .processes.interpreter import Interpreter
+from .processes.nursery import Nurseries, harmless_modules
 from .program import Program
 
 _NOT_THERE: Final[dict[str, Any]] = {
@@ -46,8 +50,6 @@ _NOT_THERE: Final[dict[str, Any]] = {
 }
 """Options of the session that do not concern one of its lives."""
 
-OURS: Final = frozenset({"cano_core", "pytest_cano"})
-
 _WITHOUT: Final = ("no:terminal", "no:cacheprovider", "no:pytest_cov")
 
 _INTERPRETERS = pytest.StashKey[dict[Path, Interpreter]]()
@@ -70,10 +72,35 @@ class ItemProcesses:
         waits = timeout is None or item.config.getoption("usepdb", False)
         self._timeout = None if waits else timeout
         self._forking = Forking(self._timeout)
+        self._nurseries: Nurseries | None = None
         self.slow = ""
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        """What a worker process has to keep to begin lives."""
+        return () if self._nurseries is None else self._nurseries.channels
+
+    def prepare(self, program: ItemProgram, workers: int) -> None:
+        """Leave processes behind for lives, before the program has run.
+
+        Args:
+            program: the test's.
+            workers: how many processes there are to be that each run lives.
+        """
+        if not why_not():
+            program.build_wider()
+            self._nurseries = Nurseries(program, workers, self._timeout)
+
+    def close(self) -> None:
+        """End what was left behind."""
+        if self._nurseries is not None:
+            self._nurseries.close()
+            self._nurseries = None
 
     def begin(self, program: Program, life: Life) -> Living:
         """Begin a life."""
+        if self._nurseries is not None:
+            return self._nurseries.begin(program, life)
         reason = why_not()
         if not reason:
             return self._forking.begin(program, life)
@@ -112,16 +139,10 @@ def _started(item: pytest.Function) -> Interpreter:
         "temporary": str(factory.mktemp("cano-fresh")) if factory else None,
         "measuring": measuring_alike(),
         "worker": getattr(config, "workerinput", None),
-        "modules": sorted(filter(_is_harmless, sys.modules)),
+        "modules": harmless_modules(),
     }
     shows = config.getoption("capture", "fd") == "no"
     return Interpreter("pytest_cano.fresh_session", order, shows=shows)
-
-
-def _is_harmless(module: str) -> bool:
-    """Whether a module may be imported though nobody knows whether it is needed."""
-    package = module.partition(".")[0]
-    return package in OURS or package in sys.stdlib_module_names
 
 
 def _options(config: pytest.Config) -> dict[str, Any]:

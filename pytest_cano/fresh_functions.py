@@ -12,6 +12,7 @@ import os
 import pickle
 import runpy
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import FunctionType, ModuleType
@@ -22,8 +23,10 @@ from .hosts import Living
 from .life import Life
 from .measured import begin_measuring, measuring_alike
 from .places import opener
+from .processes.channel import Channel
 from .processes.forking import Forking, why_not
 from .processes.interpreter import Interpreter, line
+from .processes.nursery import Nurseries
 from .processes.serving import serve
 from .program import Program
 
@@ -135,11 +138,29 @@ class FunctionProcesses:
         self._timeout = timeout
         self._parts = parts
         self._interpreter: Interpreter | None = None
+        self._nurseries: Nurseries | None = None
         self.slow = ""
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        """What a worker process has to keep to begin lives."""
+        return () if self._nurseries is None else self._nurseries.channels
+
+    def prepare(self, program: Program, workers: int) -> None:
+        """Leave processes behind for lives, before the program has run.
+
+        Args:
+            program: the function's.
+            workers: how many processes there are to be that each run lives.
+        """
+        if not why_not():
+            self._nurseries = Nurseries(program, workers, self._timeout)
 
     @property
     def problem(self) -> str:
         """Why no life can have a process here; empty if it can."""
+        if self._nurseries is not None:
+            return ""
         try:
             Luggage.of(self._parts)
         except LookupError as error:
@@ -153,6 +174,8 @@ class FunctionProcesses:
 
     def begin(self, program: Program, life: Life) -> Living:
         """Begin a life."""
+        if self._nurseries is not None:
+            return self._nurseries.begin(program, life)
         reason = why_not()
         if not reason:
             return self._forking.begin(program, life)
@@ -169,6 +192,9 @@ class FunctionProcesses:
 
     def close(self) -> None:
         """End what has been begun."""
+        if self._nurseries is not None:
+            self._nurseries.close()
+            self._nurseries = None
         if self._interpreter is not None:
             self._interpreter.close()
             self._interpreter = None

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import os
 from typing import Any, final
 
 import pytest
 
-from .lives import ItemProgram, finish_wider_fixtures
+from .lives import ItemProgram
 from .measured import begin_measuring
 from .processes.control import Control
 from .processes.interpreter import line
+from .processes.nursery import import_modules
 from .processes.serving import serve
+from .wider import finish_wider_fixtures
 
 
 def main() -> None:
@@ -22,10 +22,7 @@ def main() -> None:
     order = control.receive()
     os.chdir(order["directory"])
     begin_measuring(order["measuring"])
-    # What each life would import for itself.
-    for module in order["modules"]:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(module)
+    import_modules(order["modules"])
     options = order["options"] | {"basetemp": order["temporary"]}
     from _pytest.config import Config
 

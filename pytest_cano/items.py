@@ -20,12 +20,13 @@ from .acceptance import Acceptances
 from .choice import Choice, selectors_in
 from .coverage import Coverage, coverage_of, merged
 from .disks import Disks
-from .explorer import Explorer, Plan, Trial
+from .explorer import APART, Explorer, Plan, Trial
 from .faults import DEFAULT
 from .fresh import ItemProcesses
 from .identity import again_command
 from .injection import listening
-from .lives import ItemProgram, finish_wider_fixtures, fresh_item
+from .lives import ItemProgram
+from .plan import may_need
 from .plugin import CHECKED
 from .report import entries
 from .report.results import EXPECTED_TO_FAIL, outcome_of, result_of, tell
@@ -36,6 +37,7 @@ from .sharing import share_of
 from .story import Story
 from .thinning import thinned
 from .timeouts import lift_limit
+from .wider import finish_wider_fixtures, fresh_item
 from .wording import count, slower
 
 RAN_NOTHING = (
@@ -133,10 +135,18 @@ class _Exploration:
         """Run everything, report the schedules, and return the test's own reports."""
         lift_limit(self._item)
         try:
-            with listening():
+            with listening(), closing(self._processes):
+                self._prepare()
                 return self._run()
         finally:
             self._budget.close()
+
+    def _prepare(self) -> None:
+        """Leave processes behind if there are to be lives that may be killed."""
+        choice = self._choice
+        kinds = may_need((*choice.own, *choice.session), choice.scope)
+        if not APART.isdisjoint(kinds):
+            self._processes.prepare(self._program, choice.scope.workers)
 
     def _run(self) -> list[pytest.TestReport]:
         baseline = self._explorer.record()

@@ -13,11 +13,10 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from copy import copy
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
-from _pytest.runner import call_and_report, runtestprotocol
+from _pytest.runner import runtestprotocol
 
 from . import tracebacks
 from .life import Life
@@ -27,6 +26,7 @@ from .plugin import LIFE, SCHEDULE
 from .program import LifeResult
 from .script import UNDISTURBED
 from .timeouts import limited
+from .wider import build_wider_fixtures, fresh_item, let_go
 from .written import written_so_far
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class ItemProgram:
         self._warned: dict[Warned, None] = {}
         self._news: list[Warned] = []
         self._caught: list[warnings.WarningMessage] = []
+        self._before: list[tuple[str, str]] = []
         self._hooks = _hooks(item.config)
 
     def live(self, life: Life) -> LifeResult:
@@ -78,10 +79,18 @@ class ItemProgram:
         with hooks, self._warnings(), limited(item):
             # With the original as its successor, nothing wider than the item goes.
             self.reports = runtestprotocol(item, log=False, nextitem=self._original)
-        _let_go(used.values())
+        let_go(used.values())
         self._life = None
+        for report in self.reports:
+            report.sections[:0] = self._before
+        self._before = []
         self._write(self.reports[-1].sections, life)
         return _result(self.reports, life)
+
+    def build_wider(self) -> None:
+        """Set up what is wider than the test, so that each life finds it."""
+        with self._warnings():
+            self._before = build_wider_fixtures(self._original)
 
     def take_output(self) -> list[tuple[str, str]]:
         """Return what the lives since the last call wrote, as report sections."""
@@ -176,42 +185,6 @@ def _warned(caught: warnings.WarningMessage) -> Warned:
     )
 
 
-def fresh_item(item: pytest.Function) -> Any:
-    """Return the item as it was after collection, to be set up once more."""
-    fresh: Any = copy(item)
-    fresh.stash = fresh._store = pytest.Stash()
-    fresh.stash._storage.update(item.stash._storage)
-    fresh.user_properties = list(item.user_properties)
-    fresh._report_sections = []
-    if item.cls is not None:
-        # An instance, and the method bound to it, belong to one life.
-        fresh.__dict__.pop("_instance", None)
-        if hasattr(fresh.__dict__.get("_obj"), "__self__"):
-            del fresh._obj
-    fresh._initrequest()
-    return fresh
-
-
-def finish_wider_fixtures(
-    item: pytest.Function, nextitem: pytest.Item | None
-) -> pytest.TestReport | None:
-    """Tear down what no later test needs, once the last life is over.
-
-    Returns:
-        The report of that, or None where everything stays.
-    """
-    if item.session.shouldfail or item.session.shouldstop:
-        nextitem = None
-    wider = item.listchain()[:-1]
-    if nextitem is not None and nextitem.listchain()[: len(wider)] == wider:
-        return None
-    # Wider fixtures go when an item goes: here one that has nothing of its own.
-    last = fresh_item(item)
-    last.setup = last.teardown = lambda: None
-    call_and_report(last, "setup", log=False)
-    return call_and_report(last, "teardown", log=False, nextitem=nextitem)
-
-
 def _until_death(function: Callable[..., Any], life: Life) -> Callable[..., Any]:
     """Wrap a test function so that a dead life returns quietly, whatever it raised."""
     if inspect.iscoroutinefunction(function):
@@ -272,27 +245,6 @@ def _guard_finalizers(item: Any, life: Life) -> None:
         pytest.Function.addfinalizer(item, guarded)
 
     item.addfinalizer = add
-
-
-def _let_go(used: Iterable[Any]) -> None:
-    """Have no wider fixture remember those of a life, which have been torn down.
-
-    They depend on it, so it would tear them down first, at its own end; until then it
-    would keep alive all that they have met, for each life.
-    """
-    for wider in used:
-        wider._finalizers[:] = [
-            finalizer
-            for finalizer in wider._finalizers
-            if not (
-                isinstance(finalizer, functools.partial)
-                and isinstance(
-                    owner := getattr(finalizer.func, "__self__", None),
-                    pytest.FixtureDef,
-                )
-                and owner.cached_result is None
-            )
-        ]
 
 
 class _LifeHooks:

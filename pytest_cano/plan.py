@@ -66,6 +66,14 @@ class Plan:
         return not (self.schedules or self.everywhere or self.random)
 
 
+def may_need(selectors: Iterable[Selector], scope: Scope) -> frozenset[str]:
+    """Return every kind of fault that a search may come to."""
+    earlier = (kind for text in scope.earlier for kind in FAULTS if f"={kind}" in text)
+    return frozenset(earlier).union(
+        *(each.may_ask_for(scope.endings) for each in selectors)
+    )
+
+
 def make_plan(
     selectors: Sequence[Selector], baseline: Story, scope: Scope | None = None
 ) -> Plan:

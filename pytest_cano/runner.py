@@ -127,6 +127,11 @@ def runner(explorer: Explorer) -> Iterator[Runner]:
             program.set_apart()
 
     with Pool(
-        work, workers, prepare=prepare, leave=measured, left=add_measured
+        work,
+        workers,
+        prepare=prepare,
+        leave=measured,
+        left=add_measured,
+        keep=getattr(explorer.processes, "channels", ()),
     ) as pool:
         yield BesideEachOther(explorer, pool)

@@ -138,6 +138,18 @@ class Selector:
             return self
         return replace(self, kinds=tuple((ending, None) for ending in endings))
 
+    def may_ask_for(self, endings: Iterable[str]) -> frozenset[str]:
+        """Return every kind of fault that may come of it.
+
+        Args:
+            endings: the session's.
+        """
+        if self.search == "random":
+            return frozenset(FAULTS)
+        kinds = endings if self.kinds is None else (kind for kind, _ in self.kinds)
+        named = () if self.schedule is None else self.schedule.faults
+        return frozenset(kinds).union(fault.kind for fault in named)
+
     @property
     def lists(self) -> bool:
         """Whether it means every N of what happens at its points, from 1 on."""

@@ -37,6 +37,7 @@ KNOWS_PYTEST = {
     "pytest_cano.report.terminal",
     "pytest_cano.sharing",
     "pytest_cano.tracebacks",
+    "pytest_cano.wider",
 }
 
 # Data goes forward only: what a part of the plugin must not ask.

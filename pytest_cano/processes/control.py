@@ -6,7 +6,20 @@ import os
 import socket
 from typing import Any, final
 
-from .channel import Channel
+from ..life import Life
+from .channel import Channel, Silence
+
+
+@final
+class Reap:
+    """Asks for the status with which a life's process has ended.
+
+    Args:
+        pid: of that process.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
 
 
 @final
@@ -25,6 +38,11 @@ class Control:
         """Return the two ends of a line."""
         here, there = socket.socketpair()
         return cls(here.detach()), cls(there.detach())
+
+    @property
+    def channel(self) -> Channel:
+        """What it runs over."""
+        return self._channel
 
     @property
     def descriptor(self) -> int:
@@ -57,6 +75,47 @@ class Control:
             os.set_inheritable(descriptor, False)
         read, write = descriptors
         return Channel(read, write)
+
+    def ask(self, which: object, life: Life) -> tuple[Channel, int | None]:
+        """Have the other side begin a life.
+
+        Args:
+            which: tells it what program that is there.
+            life: the life.
+
+        Returns:
+            What leads to the life, and the id of its process; None if that is the
+            other side's own.
+
+        Raises:
+            LookupError: there is no such program; the message says why.
+            Silence, ConnectionError: the other side has ended.
+        """
+        here, there = Channel.pair()
+        try:
+            self.send(which)
+            self.hand_over(there)
+            pid = self.receive()
+            if isinstance(pid, str):
+                raise LookupError(pid)
+            here.send((life.world, life.number))
+        except BaseException:
+            here.close()
+            there.close()
+            raise
+        return here, pid
+
+    def reap(self, pid: int) -> int | None:
+        """Have the other side wait for a life's process, and return its status.
+
+        As `os.waitpid` has it; None where that has been lost.
+        """
+        try:
+            self.send(Reap(pid))
+            status: int | None = self.receive()
+        except (Silence, OSError):
+            return None
+        return status
 
     def close(self) -> None:
         """Let go of the line, once."""

@@ -15,7 +15,7 @@ from typing import Final, final
 
 from ..life import Life
 from ..program import LifeResult, Program
-from .channel import Channel, Silence
+from .channel import Silence
 from .control import Control
 from .orphans import die_with
 from .outside import LifeProcess
@@ -75,30 +75,29 @@ class Interpreter:
             life: the life.
             timeout: seconds that it may take until it stops; None for no limit.
         """
-        here, there = Channel.pair()
         try:
             if not self._told:
                 self._told = True
                 self._control.send(self._order)
-            self._control.send(which)
-            self._control.hand_over(there)
-            pid = self._control.receive()
-            if not isinstance(pid, str):
-                here.send((life.world, life.number))
+            channel, pid = self._control.ask(which, life)
+        except LookupError as error:
+            return Stillborn(life, str(error.args[0]))
         except (Silence, BrokenPipeError, ConnectionError):
-            here.close()
-            there.close()
             return Stillborn(life, self._said())
-        if isinstance(pid, str):
-            here.close()
-            return Stillborn(life, pid)
         if pid is None:
             self._alone = True
+            own = self._process.pid
             return LifeProcess(
-                program, life, here, self._process.pid, self._wait, timeout, self._said
+                program, life, channel, own, self._wait, timeout, self._said
             )
         return LifeProcess(
-            program, life, here, pid, lambda: self._reaped(pid), timeout, self._said
+            program,
+            life,
+            channel,
+            pid,
+            lambda: self._control.reap(pid),
+            timeout,
+            self._said,
         )
 
     def close(self) -> None:
@@ -118,14 +117,6 @@ class Interpreter:
             self._process.wait()
         self._said()
 
-    def _reaped(self, pid: int) -> int | None:
-        try:
-            self._control.send(Reap(pid))
-            status: int | None = self._control.receive()
-        except (Silence, OSError):
-            return None
-        return status
-
     def _wait(self) -> int:
         """Wait for it, and return its status as `os.waitpid` has it."""
         code = self._process.wait()
@@ -141,18 +132,6 @@ class Interpreter:
             if self._process.poll() is not None:
                 self._errors.close()
         return self._written
-
-
-@final
-class Reap:
-    """Asks for the status with which a life's process has ended.
-
-    Args:
-        pid: of that process.
-    """
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
 
 
 @final

@@ -7,7 +7,7 @@ import os
 import signal
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, NoReturn, TypeVar, final
 
@@ -54,6 +54,7 @@ class Pool(Generic[T, R]):
         prepare: called in each of them first.
         leave: called in each of them last; what it returns is handed to ``left``.
         left: takes that, in this process.
+        keep: channels of this process that they use, too.
     """
 
     def __init__(
@@ -64,12 +65,14 @@ class Pool(Generic[T, R]):
         prepare: Callable[[], object] = lambda: None,
         leave: Callable[[], Any] = lambda: None,
         left: Callable[[Any], object] = lambda value: None,
+        keep: Sequence[Channel] = (),
     ) -> None:
         self._work = work
         self._size = size
         self._prepare = prepare
         self._leave = leave
         self._left = left
+        self._keep = keep
         self._workers: dict[int, Channel] = {}
 
     def __enter__(self) -> Pool[T, R]:
@@ -129,7 +132,7 @@ class Pool(Generic[T, R]):
     def _started(self) -> Iterator[Channel]:
         while len(self._workers) < self._size:
             here, there = Channel.pair()
-            pid = fork(there)
+            pid = fork(there, *self._keep)
             if not pid:
                 self._serve(there)
             there.close()

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..program import Program
+from . import loops
 from .channel import Channel, Silence
-from .control import Control
+from .control import Control, Reap
 from .forking import fork, live_in_child, why_not
 from .inside import OwnProcess
-from .interpreter import Reap
 from .outside import reaped
 
 
@@ -27,6 +27,8 @@ def serve(
         program_for: returns the program that is asked for.
         after: called once a life has ended by itself, in its process.
     """
+    # Nothing of a program runs here, so there will be no others.
+    at_rest = loops.loops_at_rest()
     while True:
         try:
             asked = control.receive()
@@ -46,7 +48,7 @@ def serve(
                 control.send(None)
                 _live(program, channel, after)
                 return
-            pid = fork(channel)
+            pid = fork(channel, loops_at_rest=at_rest)
             if not pid:
                 live_in_child(_live, program, channel, after)
             channel.close()

@@ -93,9 +93,44 @@ def test_each_life_has_a_process(project):
         for state in ("Charge", "Ship")
         for number in ("1", "2", "3")
     ]
-    # What a module knows when its life begins is what two undisturbed runs have left.
-    assert all(life[2:4] == [parent, parent] for life in lives)
-    assert len({life[4] for life in lives} | {parent}) == 7
+    # A module knows nothing of what ran before, be it undisturbed.
+    assert [len(life) for life in lives] == [3] * 6
+    assert len({life[2] for life in lives} | {parent}) == 7
+
+
+IN_MEMORY = """
+    import asyncio
+    from cano_core import RunContext, Workflow
+
+    seats = {}
+
+    def test_memory(cano_store, cano_ledger, cano_workflow_id):
+        async def book(run: RunContext):
+            seats[run.workflow_id] = 7
+            return "Pay"
+
+        async def pay(run: RunContext):
+            seat = seats[run.workflow_id]
+            cano_ledger.effect("pay", seat, key=run.idempotency_key)
+            return "Done"
+
+        flow = Workflow(checkpoint_store=cano_store).register("Book", book)
+        flow.register("Pay", pay).add_exit_state("Done")
+        asyncio.run(flow.start_or_resume("Book", workflow_id=cano_workflow_id))
+"""
+
+
+@pytest.mark.parametrize("how", ["forked", "fresh", "workers"])
+def test_memory_that_a_kill_would_lose_is_lost(project, how):
+    project.add("test_memory.py", IN_MEMORY)
+    options = ("--cano-workers=2",) if how == "workers" else forced(project, how)
+
+    raised = project.run("--cano-crash=Pay@start", subprocess=True)
+    killed = project.run("--cano-crash=Pay@start=kill", *options, subprocess=True)
+
+    raised.assert_outcomes(passed=2)
+    killed.assert_outcomes(failed=2)
+    killed.stdout.fnmatch_lines(["STUCK *", "* failed: *KeyError*"])
 
 
 @pytest.mark.parametrize("how", HOW)
