@@ -74,7 +74,7 @@ def check(
     effect_key: KeyFunction | None = None,
     ending: str | Sequence[str] = DEFAULT,
     depth: int | None = None,
-    budget: str | Budget | None = None,
+    budget: str | int | Budget | None = None,
     seed: int = 0,
     timeout: float | None = None,
     workers: int = 1,
@@ -101,7 +101,8 @@ def check(
             ``all`` of them.
         depth: how many lives in a row are crashed; None for 1, or 2 where the
             workflow has compensations.
-        budget: how much may be run: ``30s``, or a number of schedules; None for all.
+        budget: how much may be run: ``30s``, or a number of schedules such as ``500``;
+            None for all.
         seed: of the schedules that ``random:N`` makes up.
         timeout: seconds that each life may take; None for no limit.
         workers: how many processes run schedules beside each other.
@@ -113,7 +114,7 @@ def check(
 
     Raises:
         SelectorError: ``crash`` is no selector, or the program never met what it
-            selects.
+            selects; or ``budget`` is none.
         Exception: whatever the program raises undisturbed.
     """
     selectors = parse_selectors(_selectors(crash))
@@ -122,9 +123,7 @@ def check(
     scope = Scope(
         parse_endings(ending), depth, seed=seed, timeout=timeout, workers=workers
     )
-    share = budget or UNLIMITED
-    if isinstance(share, str):
-        share = SessionBudget(share, 1).share()
+    share = _share(budget)
     started = FunctionProgram(program, opener(store), effect_key)
 
     processes = FunctionProcesses(program, store, effect_key, timeout=timeout)
@@ -176,6 +175,14 @@ def _selectors(crash: object) -> str:
         f"crash={crash!r} selects nothing: give a text such as 'all' or "
         "'Process@end', or a list of such texts"
     )
+
+
+def _share(budget: str | float | Budget | None) -> Budget:
+    if budget is None:
+        return UNLIMITED
+    if isinstance(budget, (str, int, float)):
+        return SessionBudget(str(budget), 1).share()
+    return budget
 
 
 def _explore(

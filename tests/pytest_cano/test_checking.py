@@ -150,6 +150,23 @@ def test_a_bad_selector_is_told_before_anything_runs():
         check(program, crash="Process@finish")
 
 
+@pytest.mark.parametrize("budget", ["3", 3])
+def test_a_budget_is_a_text_or_a_number_of_schedules(budget):
+    report = check(sound, budget=budget)
+
+    assert len(report.verdicts) == 3
+    assert "4 schedules were not run: the budget was used up" in str(report)
+
+
+@pytest.mark.parametrize("budget", ["0", 0, -3, 2.5, "soon", True])
+def test_what_is_no_budget_is_told_before_anything_runs(budget):
+    def program(world: WorldView) -> None:
+        pytest.fail("it was called")
+
+    with pytest.raises(SelectorError, match=f"'{budget}'.* a number of schedules"):
+        check(program, budget=budget)
+
+
 def test_an_unknown_store_is_told():
     with pytest.raises(ValueError, match=r"no store 'sqlit' .* did you mean 'sqlite'"):
         check(sound, store="sqlit")
