@@ -70,7 +70,7 @@ class Explorer:
     ) -> None:
         self.program = program
         self.selectors = tuple(selectors)
-        self.scope = scope or Scope()
+        self.scope = (scope or Scope()).fine_enough(self.selectors)
         self.serial = ""
         self.processes = processes
         self._new_world = new_world

@@ -85,7 +85,7 @@ class Handle:
         accept: Sequence[Accept] = (),
         ending: str | Sequence[str] | None = None,
         depth: int | None = None,
-        budget: str | None = None,
+        budget: str | int | None = None,
         seed: int | None = None,
     ) -> Report:
         """Crash a program at every selected moment, restart it, and judge it.

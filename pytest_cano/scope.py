@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Final, final
 
 from .faults import DEFAULT
+from .options import DETAILS
+from .selectors import Selector
 from .story import Story
 
 SAGA_DEPTH: Final = 2
@@ -36,6 +39,11 @@ class Scope:
     timeout: float | None = None
     detail: str = "effects"
     workers: int = 1
+
+    def fine_enough(self, selectors: Iterable[Selector]) -> Scope:
+        """Return it with points inside of tasks as fine as the selectors name them."""
+        named = (each.detail for each in selectors)
+        return replace(self, detail=max((self.detail, *named), key=DETAILS.index))
 
     def depth_for(self, baseline: Story) -> int:
         """Return how many lives in a row are crashed of a program."""

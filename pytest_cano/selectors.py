@@ -22,7 +22,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, final
 
 from .faults import DEFAULT, ENDINGS, FAULTS
+from .moments import MOMENTS
 from .notation import EVERY, Part, SelectorError, did_you_mean, split
+from .options import DETAILS
 from .schedule import CrashPoint, Fault, Schedule
 
 MOST_LISTED = 20
@@ -149,6 +151,16 @@ class Selector:
         kinds = endings if self.kinds is None else (kind for kind, _ in self.kinds)
         named = () if self.schedule is None else self.schedule.faults
         return frozenset(kinds).union(fault.kind for fault in named)
+
+    @property
+    def detail(self) -> str:
+        """How fine the points inside of tasks have to be for its own to be met."""
+        faults = () if self.schedule is None else self.schedule.faults
+        moments = [fault.point.moment for fault in faults]
+        if self.part is not None and self.part.moment is not None:
+            moments.append(self.part.moment)
+        needed = (MOMENTS[each].detail or DETAILS[0] for each in moments)
+        return max(needed, key=DETAILS.index, default=DETAILS[0])
 
     @property
     def lists(self) -> bool:

@@ -289,3 +289,33 @@ def test_a_search_of_its_own_takes_endings_depth_budget_and_seed(project):
 
     # By itself, for a worker of pytest-xdist would need fresh interpreters.
     project.run(subprocess=True).assert_outcomes(passed=1)
+
+
+FINE = """
+import asyncio
+from cano_core import RunContext, Workflow
+
+def test_fine(cano_store, cano_ledger, cano_workflow_id):
+    async def charge(run: RunContext):
+        cano_ledger.effect("charge", 42)
+        await asyncio.sleep(0)
+        return "Done"
+
+    workflow = Workflow(checkpoint_store=cano_store).register("Charge", charge)
+    workflow.add_exit_state("Done")
+    asyncio.run(workflow.start_or_resume("Charge", workflow_id=cano_workflow_id))
+"""
+
+
+@pytest.mark.parametrize(
+    ("detail", "point"), [("awaits", "await:1"), ("lines", "line:2")]
+)
+def test_a_fine_point_that_failed_runs_again_as_it_is_printed(project, detail, point):
+    project.add("test_fine.py", FINE)
+
+    found = project.run("--cano-crash=Charge", f"--cano-detail={detail}")
+    found.stdout.fnmatch_lines([f"  again * --cano-crash='Charge@{point}'"])
+    alone = project.run(f"--cano-crash=Charge@{point}")
+
+    alone.assert_outcomes(failed=2)
+    alone.stdout.fnmatch_lines(["DUPLICATED *"])
