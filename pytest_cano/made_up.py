@@ -17,11 +17,9 @@ from hypothesis import strategies as st
 from .endings import BLOWS
 from .explorer import Explorer
 from .faults import FAULTS
-from .forgetting import starts_over
-from .moments import MOMENTS
-from .schedule import Fault
+from .plan import spared_when_made_up
 from .script import Nth, Script, Together
-from .story import Story, Trial
+from .story import Trial
 
 MOST_LIVES: Final = 3
 """Disturbed lives of a made-up schedule."""
@@ -148,11 +146,5 @@ def _possible(drawn: Drawn) -> bool:
 
 
 def _script(faults: Sequence[tuple[int, Happening]], explorer: Explorer) -> Script:
-    spared = partial(_spared, baseline=explorer.baseline)
+    spared = partial(spared_when_made_up, baseline=explorer.baseline)
     return Together(*(Nth(position, *what, spared=spared) for position, what in faults))
-
-
-def _spared(fault: Fault, baseline: Story) -> bool:
-    # A task may take its time unless it was given a limit, and few are.
-    in_task = MOMENTS[fault.point.moment].place == "task"
-    return (fault.kind == "hang" and in_task) or starts_over(fault, baseline)

@@ -8,6 +8,7 @@ from typing import Final, final
 
 from .faults import FAULTS
 from .forgetting import limit, starts_over
+from .moments import MOMENTS
 from .outage import why_not
 from .redundancy import without_redundant
 from .schedule import CrashPoint, Fault, Schedule
@@ -72,6 +73,13 @@ def may_need(selectors: Iterable[Selector], scope: Scope) -> frozenset[str]:
     return frozenset(earlier).union(
         *(each.may_ask_for(scope.endings) for each in selectors)
     )
+
+
+def spared_when_made_up(fault: Fault, baseline: Story) -> bool:
+    """Say whether a fault is in no schedule that is made up."""
+    # A task may take its time unless it was given a limit, and few are.
+    in_task = MOMENTS[fault.point.moment].place == "task"
+    return (fault.kind == "hang" and in_task) or starts_over(fault, baseline)
 
 
 def make_plan(
@@ -157,6 +165,12 @@ def _earlier(plan: Plan, baseline: Story, scope: Scope) -> Iterator[Schedule]:
             and 1 < schedule.depth <= depth
             and Schedule(schedule.lives[:1]) in plan.roots
         )
-        made_up = plan.random and schedule.faults[0].point in plan.points
+        made_up = (
+            plan.random
+            and schedule.faults[0].point in plan.points
+            and not any(
+                spared_when_made_up(fault, baseline) for fault in schedule.faults
+            )
+        )
         if schedule in planned or deeper or made_up:
             yield schedule

@@ -297,6 +297,22 @@ class CrashSession:
             from .report.terminal import write_summary
 
             write_summary(terminalreporter, self._results, self._problems)
+        elif idle := self._idle():
+            terminalreporter.write_line(
+                f"{', '.join(idle)}: nothing was crashed; say what is to be, for "
+                "instance by --cano-crash=all"
+            )
+
+    def _idle(self) -> list[str]:
+        """Return what was said on the command line of crashes that nobody asked for."""
+        if self._settings.session_crash or not self._session.testscollected:
+            return []
+        return [
+            option.flag
+            for option in options.OPTIONS
+            if option.flag is not None
+            and self._config.getoption(option.name) is not None
+        ]
 
 
 @pytest.fixture

@@ -159,6 +159,12 @@ class Schedule:
     def __post_init__(self) -> None:
         if not self.lives or not all(self.lives):
             raise ValueError("a schedule has at least one fault for each life")
+        for faults in self.lives:
+            if sum(fault.described.ends for fault in faults) > 1:
+                raise SelectorError(
+                    f"{str(self)!r}: a life ends only once; write '>' between what "
+                    "ends one life and what ends the next"
+                )
         left = [*self.lives]
         while left:
             beside = left.pop(0)

@@ -284,6 +284,13 @@ class Story:
     unledgered: tuple[str, ...] = ()
 
     @property
+    def usual(self) -> str:
+        """How reports say where something happens, if it happens in this story."""
+        if self.schedule is None:
+            return "in the undisturbed run"
+        return "with the planned failure alone"
+
+    @property
     def has_failed(self) -> bool:
         """Whether a failure of a task has happened as planned; a hang may end so."""
         return any(

@@ -51,9 +51,9 @@ def _exits(baseline: Story, story: Story) -> Iterator[str]:
             continue
         name = "the run" if len(baseline.runs) == 1 else f"run {number}"
         usual = (
-            "did not end in the undisturbed run"
+            f"did not end {baseline.usual}"
             if run.exit is None
-            else f"at {run.exit} in the undisturbed run"
+            else f"at {run.exit} {baseline.usual}"
         )
         yield f"{name} ended at {seen}, {usual}"
 
@@ -65,13 +65,13 @@ def _observations(baseline: Story, story: Story) -> Iterator[str]:
         seen = story.observations.get(name)
         if usual == seen:
             continue
-        told = differences(name, usual, seen, usual="in the undisturbed run")
+        told = differences(name, usual, seen, usual=baseline.usual)
         if told is not None:
             yield from told
         else:
             yield (
-                f"{name} was observed as {_values(seen)}, {_values(usual)} in the "
-                "undisturbed run"
+                f"{name} was observed as {_values(seen)}, {_values(usual)} "
+                f"{baseline.usual}"
             )
 
 

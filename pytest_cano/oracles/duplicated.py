@@ -47,12 +47,12 @@ def _too_often(baseline: Story, story: Story) -> Iterator[str]:
                 yield same_key
                 continue
             yield (
-                f"{identity} happened {times(count)}, {usual.get(identity, 0)} in the "
-                "undisturbed run"
+                f"{identity} happened {times(count)}, {usual.get(identity, 0)} "
+                f"{baseline.usual}"
             )
             if identity in of_tasks:
                 yield from _about_keys(calls)
-            else:
+            elif usual.get(identity):
                 yield (
                     f"{identity} is done outside of every task, so by every start of "
                     "the program; what only prepares a test is better done without "

@@ -34,7 +34,7 @@ def _too_rarely(baseline: Story, story: Story) -> Iterator[str]:
         if seen.get(identity, 0) < count:
             yield (
                 f"{identity} happened {times(seen.get(identity, 0))}, "
-                f"{count} in the undisturbed run"
+                f"{count} {baseline.usual}"
             )
             if called.get(identity, 0) > seen.get(identity, 0):
                 yield (

@@ -140,14 +140,17 @@ def _effects(baseline: Story, story: Story) -> list[str]:
     if not shown:
         return []
     width = max(len("effect"), *(len(_cut(name)) for name in shown))
-    lines = [f"  {'effect':<{width}}   undisturbed  this run"]
+    compared = "undisturbed" if baseline.schedule is None else "failure alone"
+    lines = [f"  {'effect':<{width}}   {compared}  this run"]
     for name in shown:
         before, after = usual.get(name, 0), seen.get(name, 0)
         where = "" if before == after else _where(name, happened, baseline.effects)
-        line = f"  {_cut(name):<{width}}   {before:>11}  {after:>8}   {where}"
+        counts = f"{before:>{len(compared)}}  {after:>8}"
+        line = f"  {_cut(name):<{width}}   {counts}   {where}"
         lines.append(line.rstrip())
     if len(shown) < len(names):
-        lines.append(f"  … and {len(names) - len(shown)} more, as often as undisturbed")
+        more = len(names) - len(shown)
+        lines.append(f"  … and {more} more, as often as {compared}")
     return lines
 
 

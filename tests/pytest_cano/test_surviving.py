@@ -16,6 +16,7 @@ from cano_core import (
     Workflow,
 )
 from programs import ONCE, THRICE, ForgetfulStore, charging, processing, shop, sound
+from pytest_cano.report.text import failure_text
 from pytest_cano.story import Trial
 from pytest_cano.view import WorldView
 from saga_programs import planted, saga
@@ -143,6 +144,49 @@ def test_a_failure_that_turns_back_earlier_in_a_loop_is_another_end(search):
     assert made.run("Pay@end#2=fail").verdict == "PASS"
     assert made.run("Pay@end#2=fail + Pay@undo").verdict == "PASS"
     assert made.run("Pay@end#3=fail").verdict == "NOT_FIRED"
+
+
+async def letter_that_comes_back(world: WorldView) -> None:
+    """Sends a letter, and fails after that; what was booked before is undone."""
+
+    async def book(run: RunContext) -> tuple[str, int]:
+        world.ledger.effect("book", key=run.idempotency_key)
+        return "Mail", 1
+
+    async def unbook(seat: int, run: RunContext) -> None:
+        world.ledger.effect("unbook", key=run.idempotency_key)
+
+    async def mail(run: RunContext) -> str:
+        world.ledger.effect("mail", key=run.idempotency_key)
+        raise ConnectionError("it has come back")
+
+    workflow = (
+        Workflow(checkpoint_store=world.store)
+        .register_with_compensation("Book", book, compensate=unbook, config=ONCE)
+        .register("Mail", mail, config=ONCE)
+        .add_exit_state("Done")
+    )
+    with contextlib.suppress(RolledBackError, TaskFailedError):
+        await workflow.start_or_resume("Book", workflow_id=world.workflow_id)
+
+
+def test_a_failure_before_the_one_that_would_have_come_anyway(search):
+    assert {*search(letter_that_comes_back, crash="all=fail").found().values()} == {
+        "PASS"
+    }
+
+
+def test_what_is_compared_with_the_failure_alone_says_so(search):
+    async def refund(self: Any, receipt: str, run: RunContext) -> None:
+        self.ledger.effect("refund", receipt)
+
+    trial = search(planted(refuses=False, refund=refund)).run(
+        "Check@end=fail + Pay@undone"
+    )
+
+    assert trial.verdict == "DUPLICATED"
+    assert trial.findings[0].message.endswith("1 with the planned failure alone")
+    assert "   failure alone  this run\n" in failure_text(trial, again="")
 
 
 def test_what_a_rollback_loses_is_seen_beside_the_failure_alone(search):

@@ -319,3 +319,13 @@ def test_a_fine_point_that_failed_runs_again_as_it_is_printed(project, detail, p
 
     alone.assert_outcomes(failed=2)
     alone.stdout.fnmatch_lines(["DUPLICATED *"])
+
+
+def test_what_is_never_made_up_is_not_remembered_for_it(project):
+    project.add("test_safe.py", SAFE)
+
+    hanging = project.run("--cano-crash=Charge@start=hang")
+    made_up = project.run("--cano-crash=random:2")
+
+    hanging.assert_outcomes(failed=2)
+    assert made_up.ret == 0

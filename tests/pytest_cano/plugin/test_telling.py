@@ -265,3 +265,14 @@ def test_a_line_with_effects_that_nobody_was_told_of_is_named(project):
     assert said not in unused.outlines
     assert said in result.outlines
     assert (unused.ret, result.ret) == (0, 0)
+
+
+def test_how_to_crash_without_what_is_no_silent_success(project):
+    project.add("test_safe.py", SAFE)
+
+    result = project.run("--cano-ending=kill", "--cano-depth=2")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["--cano-ending, --cano-depth: nothing was crashed; *--cano-crash=all"]
+    )
