@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from .life import Life
+from .moments import MOMENTS
 from .program import LifeResult
 from .runbook import RunRecord
 from .schedule import CrashPoint, Fault, Schedule
@@ -31,6 +32,7 @@ def life_story(life: Life, result: LifeResult) -> LifeStory:
         ended=_ending(life, result),
         path=tuple(_paths(life)),
         crashed_at=life.crashed_at,
+        place=_place(life),
         undoing=life.undoing,
         failure="" if life.crashed else _failure(life, result),
         notes=tuple(life.notes),
@@ -49,6 +51,15 @@ def life_story(life: Life, result: LifeResult) -> LifeStory:
         },
         until=life.world.now,
         images=life.images,
+    )
+
+
+def _place(life: Life) -> str:
+    point = life.crashed_at
+    if point is None or not MOMENTS[point.moment].detail:
+        return ""
+    return next(
+        (frame.place for frame in life.frames.values() if frame.holds(point)), ""
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from contextlib import AbstractContextManager, nullcontext
+from types import CodeType
 from typing import Any
 
 from .driving import driven
-from .frames import FRAME, TaskFrame
+from .frames import FRAME, TaskFrame, describe_line, waiting_at
 
 
 async def in_detail(frame: TaskFrame, attempt: Awaitable[Any]) -> Any:
@@ -17,6 +18,7 @@ async def in_detail(frame: TaskFrame, attempt: Awaitable[Any]) -> Any:
         return await driven(attempt)
 
     def waits() -> None:
+        frame.place = waiting_at(frame.life.world.root, attempt, frame.code)
         frame.life.reached(frame.next("await"))
 
     with _lines(frame) if detail == "lines" else nullcontext():
@@ -29,9 +31,10 @@ def _lines(frame: TaskFrame) -> AbstractContextManager[Any]:
         return nullcontext()
     from .lines import watching
 
-    def line(*where: Any) -> None:
+    def line(code: CodeType, number: int) -> None:
         # Of whatever else runs the same module at that time, nothing is counted.
         if FRAME.get() is frame:
+            frame.place = describe_line(frame.life.world.root, code, number)
             frame.life.reached(frame.next("line"))
 
     return watching(frame.code.co_filename, line)

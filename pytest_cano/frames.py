@@ -64,10 +64,12 @@ class TaskFrame:
         items: how many results of items, which workers share, were recorded.
         error: what it raised last; empty if nothing, or if it was stopped.
         code: the task's own code, if it can be told.
+        place: where the task was when it last waited, or came to a line, if that is
+            counted: ``shop/checkout.py:31 in process``.
     """
 
     __slots__ = (
-        *("code", "counts", "error", "items", "life", "run", "runs"),
+        *("code", "counts", "error", "items", "life", "place", "run", "runs"),
         *("starts", "state", "strands", "undoing", "visit"),
     )
 
@@ -86,6 +88,7 @@ class TaskFrame:
         self.items = 0
         self.error = ""
         self.code: CodeType | None = None
+        self.place = ""
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process can know of it; code does not travel."""
@@ -170,6 +173,19 @@ def location(root: Path, code: CodeType | None) -> str:
             return ""
         nearest = code, code.co_firstlineno
     return describe_line(root, *nearest)
+
+
+def waiting_at(root: Path, awaitable: Any, code: CodeType | None) -> str:
+    """Say where in the program a suspended coroutine waits; see `location`."""
+    place = ""
+    while awaitable is not None:
+        frame = getattr(awaitable, "cr_frame", None)
+        if frame is not None and not passed_over(frame.f_code.co_filename):
+            place = describe_line(root, frame.f_code, frame.f_lineno)
+            if frame.f_code is code:
+                break
+        awaitable = getattr(awaitable, "cr_await", None)
+    return place
 
 
 def describe_line(root: Path, code: CodeType, line: int) -> str:

@@ -87,6 +87,7 @@ class LifeStory:
         ended: how the program ended.
         path: for each run the way it took: ``resumed at Process > Done``.
         crashed_at: where it crashed, if it did.
+        place: where in the program that was, if it was amid the lines of a task.
         failure: text of the program's failure, the line that names it last.
         notes: what leftover code tried after the life's end, and the like.
         extra: whether this is the extra start of a finished program.
@@ -108,6 +109,7 @@ class LifeStory:
     ended: Ending
     path: tuple[str, ...] = ()
     crashed_at: CrashPoint | None = None
+    place: str = ""
     failure: str = ""
     notes: tuple[str, ...] = ()
     extra: bool = False

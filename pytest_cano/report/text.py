@@ -107,7 +107,10 @@ def _end(life: LifeStory) -> str:
         here = last.removeprefix("resumed at ") == point.state
         alone = point.run == 1 and point.visit == 1
         where = point.step if here and alone else str(point)
-        return f"  crashed at {where}: {point.phrase(undoing=life.undoing)}"
+        phrase = point.phrase(undoing=life.undoing)
+        if life.place:
+            phrase += f" ({life.place})"
+        return f"  crashed at {where}: {phrase}"
     if life.ended == "failed":
         return f"  failed: {life.reason}"
     return "  was skipped" if life.ended == "skipped" else ""

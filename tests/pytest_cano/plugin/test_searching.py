@@ -318,7 +318,12 @@ def test_a_fine_point_that_failed_runs_again_as_it_is_printed(project, detail, p
     alone = project.run(f"--cano-crash=Charge@{point}")
 
     alone.assert_outcomes(failed=2)
-    alone.stdout.fnmatch_lines(["DUPLICATED *"])
+    alone.stdout.fnmatch_lines(
+        [
+            "DUPLICATED *",
+            f"  life 1   Charge  crashed at {point}: *(test_fine.py:7 in charge)",
+        ]
+    )
 
 
 def test_what_is_never_made_up_is_not_remembered_for_it(project):
