@@ -113,6 +113,8 @@ def _check_kind(text: str, kind: str, amount: str | None, moment: str | None) ->
         )
     if known.counted != (amount is not None) and not (known.listed and amount is None):
         raise SelectorError(f"{text!r}: the fault is written {known.usage!r}")
+    if known.listed and amount == "0":
+        raise SelectorError(f"{text!r}: {known.usage!r} is counted from 1")
     if moment is not None and (problem := known.excluded_from(moment)):
         raise SelectorError(f"{text!r}: {kind!r} can't happen at {moment!r}: {problem}")
 

@@ -114,6 +114,8 @@ class Fault:
             raise ValueError(f"there is no fault {self.kind!r} ({kinds()})")
         if kind.counted != (self.amount is not None):
             raise ValueError(f"the fault is written {kind.usage!r}")
+        if kind.listed and self.amount == 0:
+            raise ValueError(f"{kind.usage!r} is counted from 1")
         if problem := kind.excluded_from(self.point.moment):
             raise ValueError(f"{self.kind!r} can't happen at {self.point}: {problem}")
 

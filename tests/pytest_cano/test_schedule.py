@@ -38,7 +38,9 @@ def faults(draw: st.DrawFn) -> Fault:
         kind for kind in FAULTS.values() if not kind.excluded_from(point.moment)
     ]
     kind = draw(st.sampled_from(possible))
-    return Fault(point, kind.name, draw(st.integers(0, 9)) if kind.counted else None)
+    least = 1 if kind.listed else 0
+    amount = draw(st.integers(least, 9)) if kind.counted else None
+    return Fault(point, kind.name, amount)
 
 
 @given(faults())
@@ -172,6 +174,10 @@ def test_an_impossible_fault_can_not_be_made():
         Fault(CrashPoint("A", "end"), "kil")
     with pytest.raises(ValueError, match="written 'torn:N'"):
         Fault(CrashPoint("A", "end"), "torn")
+    with pytest.raises(ValueError, match="'powerloss:N' is counted from 1"):
+        Fault(CrashPoint("A", "end"), "powerloss", 0)
+    with pytest.raises(SelectorError, match="'powerloss:N' is counted from 1"):
+        Fault.parse("A@end=powerloss:0")
     with pytest.raises(ValueError, match="only a task can fail"):
         Fault(CrashPoint("A", "enter"), "fail")
 
