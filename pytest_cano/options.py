@@ -113,6 +113,23 @@ OPTIONS = (
         metavar="N",
     ),
     Option(
+        "cano_fail_under",
+        "string",
+        "",
+        "Fail the session where fewer schedules pass, in percent of those run.",
+        flag="--cano-fail-under",
+        metavar="PERCENT",
+    ),
+    Option(
+        "cano_fail_under_coverage",
+        "string",
+        "",
+        "Fail the session where fewer crash points are crashed, in percent of those "
+        "met.",
+        flag="--cano-fail-under-coverage",
+        metavar="PERCENT",
+    ),
+    Option(
         "cano_select",
         "string",
         "cano",
@@ -201,6 +218,8 @@ class Settings:
         seed: of made-up schedules.
         timeout: seconds that each life may take, or None.
         workers: how many processes run a test's schedules.
+        fail_under: percent of the schedules that must pass, or None.
+        fail_under_coverage: percent of the crash points that must be tried, or None.
     """
 
     crash: tuple[str, ...] = ()
@@ -216,6 +235,8 @@ class Settings:
     seed: int = 0
     timeout: float | None = 60
     workers: int = 1
+    fail_under: int | None = None
+    fail_under_coverage: int | None = None
 
     @property
     def session_crash(self) -> tuple[str, ...]:
@@ -253,6 +274,8 @@ def resolve(given: Mapping[str, Any], ini: Mapping[str, Any]) -> Settings:
         seed=said.number("cano_seed", least=0) or 0,
         timeout=said.number("cano_timeout", least=0) or None,
         workers=said.number("cano_workers", least=1) or 1,
+        fail_under=said.number("cano_fail_under", least=0, most=100),
+        fail_under_coverage=said.number("cano_fail_under_coverage", least=0, most=100),
     )
 
 

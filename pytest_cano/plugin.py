@@ -271,12 +271,22 @@ class CrashSession:
         )
         if hasattr(self._config, "workerinput") or runs_none:
             return result
-        if self._settings.session_crash and session.testscollected:
-            from .report.session import unmet_problems
-
-            self._problems = unmet_problems(self._settings, self._results)
+        if session.testscollected:
+            self._problems = [*self._session_problems()]
             session.testsfailed += len(self._problems)
         return result
+
+    def _session_problems(self) -> Iterator[str]:
+        settings = self._settings
+        if settings.session_crash:
+            from .report.session import unmet_problems
+
+            yield from unmet_problems(settings, self._results)
+        if (settings.fail_under, settings.fail_under_coverage) != (None, None):
+            from .report.gate import gate_problems
+            from .report.terminal import summaries_of
+
+            yield from gate_problems(settings, [*summaries_of(self._results)])
 
     def pytest_sessionfinish(self) -> None:
         """Remember what has failed, for the next session to try first."""

@@ -123,7 +123,7 @@ def _parts(summary: Summary) -> Iterator[str]:
             if len(ratios) > 1
             else next(iter(ratios.values()))
         )
-        crashed = len(_points(summary))
+        crashed = len(crashed_points(summary))
         left = len(summary.points) - crashed
         of_all = f" of {len(summary.points)}" if left > 0 else ""
         yield f"{told} crash points{of_all}"
@@ -170,7 +170,7 @@ def score_text(summaries: Sequence[Summary]) -> str:
     run = sum(summary.explored for summary in summaries)
     failed = sum(len(summary.failed) for summary in summaries)
     points = sum(len(summary.points) for summary in summaries)
-    crashed = sum(len(_points(summary)) for summary in summaries)
+    crashed = sum(len(crashed_points(summary)) for summary in summaries)
     accepted = sum(len(summary.accepted) for summary in summaries)
     passed = run - failed - accepted
     score = f"score  {passed}/{run} schedules passed"
@@ -276,7 +276,7 @@ def _ratio(summary: Summary, texts: Sequence[str], more: int = 0) -> str:
     return f"{passed + more}/{len(texts) + more}"
 
 
-def _points(summary: Summary) -> set[CrashPoint | None]:
+def crashed_points(summary: Summary) -> set[CrashPoint | None]:
     """Return the points of the undisturbed run at which something has happened."""
     return {single_point(text) for text in summary.verdicts} & {
         single_point(text) for text in summary.points

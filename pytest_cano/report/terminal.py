@@ -58,7 +58,7 @@ class VerdictEntry(ReprEntryNative):
         tw.write("".join(rest))
 
 
-def _summaries(results: Iterable[Mapping[str, Any]]) -> Iterator[Summary]:
+def summaries_of(results: Iterable[Mapping[str, Any]]) -> Iterator[Summary]:
     """Return each test's summary; tests of one name under their whole node ids."""
     crashed = [result for result in results if result["summary"]]
     names = Counter(result["summary"]["name"] for result in crashed)
@@ -75,7 +75,7 @@ def write_summary(
 ) -> None:
     """Write the summary of a session's crash tests."""
     results = list(results)
-    summaries = list(_summaries(results))
+    summaries = list(summaries_of(results))
     limits = [limit for result in results for limit in result["limits"]]
     if summaries:
         limits += idle_patterns(results)
