@@ -42,10 +42,12 @@ def test_its_store_may_fail_once_the_other_has_ended_the_run(search, kind):
 class SlowStore(SQLiteCheckpointStore):
     """One whose branch rows are under way until somebody lets them go."""
 
+    under_way = threading.Event()
     go = threading.Event()
 
     async def append(self, workflow_id, *rows):
         if any(row.kind.name == "BRANCH" for row in rows):
+            self.under_way.set()
             await asyncio.to_thread(self.go.wait)
         await super().append(workflow_id, *rows)
 
@@ -55,8 +57,7 @@ async def splitting(world: WorldView) -> None:
         return "x"
 
     async def told() -> str:
-        # Its own row is under way by then.
-        await asyncio.sleep(0.01)
+        await asyncio.to_thread(SlowStore.under_way.wait)
         world.ledger.effect("told", key="once")
         SlowStore.go.set()
         return "y"
