@@ -388,4 +388,5 @@ def test_h33_ci_runs_every_test() -> None:
     ci = (ROOT / ".ci" / "run").read_text("utf-8")
     assert 'command=$(readme tests)\nstep "README: $command" bash -c "$command"' in ci
     readme = (ROOT / "README.md").read_text("utf-8")
-    assert len(re.findall(r"python -m pytest$", readme, re.MULTILINE)) == 1
+    whole = r"python -m pytest( -n auto --dist worksteal)?$"
+    assert len(re.findall(whole, readme, re.MULTILINE)) == 1
