@@ -87,8 +87,11 @@ class ItemProcesses:
             program: the test's.
             workers: how many processes there are to be that each run lives.
         """
+        if why_not():
+            return
+        program.build_wider()
+        # What is wider may have begun threads.
         if not why_not():
-            program.build_wider()
             self._nurseries = Nurseries(program, workers, self._timeout)
 
     def close(self) -> None:

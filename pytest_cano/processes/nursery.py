@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import os
 import signal
+import struct
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, final
@@ -23,6 +24,8 @@ from .forking import fork, live_in_child
 from .interpreter import Stillborn
 from .outside import LifeProcess, reaped
 from .serving import serve
+
+_TICKET: Final = struct.Struct("I")
 
 OURS: Final = frozenset({"cano_core", "pytest_cano"})
 
@@ -96,7 +99,7 @@ class Nurseries:
         self._mine = self._all[0]
         # Whoever comes first takes the next one.
         take, give = os.pipe()
-        os.write(give, bytes(range(1, count)))
+        os.write(give, b"".join(map(_TICKET.pack, range(1, count))))
         os.close(give)
         self._tickets = take
 
@@ -109,7 +112,8 @@ class Nurseries:
         """Begin a life, in the nursery of this process."""
         if self._owner != os.getpid():
             self._owner = os.getpid()
-            self._mine = self._all[os.read(self._tickets, 1)[0]]
+            ticket = os.read(self._tickets, _TICKET.size)
+            self._mine = self._all[_TICKET.unpack(ticket)[0]]
         return self._mine.begin(program, life)
 
     def close(self) -> None:
@@ -139,6 +143,7 @@ def import_modules(names: Iterable[str]) -> None:
 def _serve(control: Control, program: Any) -> None:
     if hasattr(program, "set_apart"):
         program.set_apart()
-    with contextlib.suppress(Silence):
+    # Ctrl-C comes to every process of the terminal; ours has told of it.
+    with contextlib.suppress(Silence, KeyboardInterrupt):
         import_modules(control.receive())
         serve(control, lambda _: program)

@@ -280,3 +280,53 @@ def test_a_search_of_its_own_has_the_limit_of_the_session(project):
     )
 
     project.run("--cano-timeout=1").assert_outcomes(passed=1)
+
+
+def test_threads_of_a_wider_fixture_are_never_forked(project):
+    project.add(
+        "test_server.py",
+        """
+        import threading
+        import pytest
+        from shop import run, shop
+
+        @pytest.fixture(scope="session")
+        def server():
+            ended = threading.Event()
+            thread = threading.Thread(target=ended.wait, name="server")
+            thread.start()
+            yield thread
+            ended.set()
+            thread.join()
+
+        def test_server(server, cano_store, cano_ledger, cano_workflow_id):
+            assert server.is_alive()
+            run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
+    """,
+    )
+
+    result = project.run("--cano-crash=Ship@end=kill", subprocess=True)
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*fresh interpreters*: the thread 'server' is *"])
+
+
+def test_what_a_wider_fixture_writes_is_shown(project):
+    project.add(
+        "test_told.py",
+        """
+        import pytest
+        from shop import run, shop
+
+        @pytest.fixture(scope="module")
+        def told():
+            print("the machine is up")
+
+        def test_told(told, cano_store, cano_ledger, cano_workflow_id):
+            run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
+    """,
+    )
+
+    result = project.run("--cano-crash=Ship@end=kill", "-rA", subprocess=True)
+
+    assert result.stdout.str().count("the machine is up") == 1
