@@ -305,11 +305,11 @@ class BufferedStore:
         self.path.write_text(json.dumps(logs))
 
 
-@planted(
-    "LOST_WORK",
-    "Charge@start",
-    store=lambda buggy: lambda disk: BufferedStore(disk / "log.json", buggy=buggy),
-)
+def buffered(buggy: bool, disk: Path) -> BufferedStore:
+    return BufferedStore(disk / "log.json", buggy=buggy)
+
+
+@planted("LOST_WORK", "Charge@start", store=partial(partial, buffered))
 def keeps_rows_in_a_buffer(buggy: bool) -> Program:
     async def program(world: WorldView) -> None:
         async def charge(run: RunContext) -> str:
@@ -335,16 +335,13 @@ class TrimmingStore(SQLiteCheckpointStore):
     load_tail = load_run
 
 
-def trimming(buggy: bool) -> Any:
-    def opened(disk: Path) -> TrimmingStore:
-        store = TrimmingStore(disk / "log.db", sync=False)
-        store.buggy = buggy
-        return store
-
-    return opened
+def trimming(buggy: bool, disk: Path) -> TrimmingStore:
+    store = TrimmingStore(disk / "log.db", sync=False)
+    store.buggy = buggy
+    return store
 
 
-@planted("BAD_LOG", "Charge@start", store=trimming)
+@planted("BAD_LOG", "Charge@start", store=partial(partial, trimming))
 def trims_what_it_keeps(buggy: bool) -> Program:
     async def program(world: WorldView) -> None:
         async def charge_the_card(run: RunContext) -> str:
