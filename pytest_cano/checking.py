@@ -143,9 +143,11 @@ def check(
                 ignore_effects=ignore_effects,
                 ignore_observations=ignore_observations,
                 scope=scope,
-                processes=None if processes.problem else processes,
+                processes=None if (problem := processes.problem) else processes,
             )
-            return _explore(explorer, started, processes, called, share, accept)
+            return _explore(
+                explorer, started, processes, problem, called, share, accept
+            )
 
     return outside_of_loops(explore)
 
@@ -189,6 +191,7 @@ def _explore(
     explorer: Explorer,
     program: FunctionProgram,
     processes: FunctionProcesses,
+    problem: str,
     called: str,
     budget: Budget,
     accept: Sequence[Accept],
@@ -206,8 +209,7 @@ def _explore(
         )
     if plan.impossible:
         raise SelectorError("\n".join(plan.impossible))
-    problem = "" if plan.kinds.isdisjoint(APART) else processes.problem
-    if problem:
+    if problem and not plan.kinds.isdisjoint(APART):
         raise SelectorError(problem)
     if plan.empty:
         raise SelectorError("\n".join(("nothing is left to crash:", *plan.limits)))

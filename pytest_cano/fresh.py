@@ -7,6 +7,7 @@ forked: it is as good, and slower. Everything wider than the test is built in it
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,6 +66,7 @@ class ItemProcesses:
 
     Attributes:
         slow: why lives had to be in fresh interpreters; empty if none had to.
+        remembers: why lives had the memory of the undisturbed run; empty if none had.
     """
 
     def __init__(self, item: pytest.Function, timeout: float | None) -> None:
@@ -74,6 +76,7 @@ class ItemProcesses:
         self._forking = Forking(self._timeout)
         self._nurseries: Nurseries | None = None
         self.slow = ""
+        self.remembers = ""
 
     @property
     def channels(self) -> Sequence[Channel]:
@@ -89,23 +92,34 @@ class ItemProcesses:
         """
         if why_not():
             return
-        program.build_wider()
-        # What is wider may have begun threads.
-        if not why_not():
-            self._nurseries = Nurseries(program, workers, self._timeout)
+        factory: Any = getattr(self._item.config, "_tmp_path_factory", None)
+        if factory is not None:
+            # Its directory is one for all.
+            factory.getbasetemp()
+        # What is wider may begin threads.
+        if program.build_wider() and not why_not():
+            with contextlib.suppress(OSError):
+                self._nurseries = Nurseries(program, workers, self._timeout)
 
-    def close(self) -> None:
-        """End what was left behind."""
+    def close(self, why: str = "") -> None:
+        """End what was left behind; lives may begin after that, as they can."""
         if self._nurseries is not None:
             self._nurseries.close()
             self._nurseries = None
+            # Workers, which begin lives themselves, do not tell of it.
+            self.remembers = why
 
     def begin(self, program: Program, life: Life) -> Living:
         """Begin a life."""
         if self._nurseries is not None:
-            return self._nurseries.begin(program, life)
+            living = self._nurseries.begin(program, life)
+            if living is not None:
+                return living
         reason = why_not()
         if not reason:
+            self.remembers = self.remembers or (
+                "no process could be left behind for them"
+            )
             return self._forking.begin(program, life)
         self.slow = self.slow or reason
         which = self._item.nodeid

@@ -6,6 +6,7 @@ the function stands in; what it is made of travels as pickle has it.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import io
 import os
@@ -154,7 +155,8 @@ class FunctionProcesses:
             workers: how many processes there are to be that each run lives.
         """
         if not why_not():
-            self._nurseries = Nurseries(program, workers, self._timeout)
+            with contextlib.suppress(OSError):
+                self._nurseries = Nurseries(program, workers, self._timeout)
 
     @property
     def problem(self) -> str:
@@ -175,7 +177,9 @@ class FunctionProcesses:
     def begin(self, program: Program, life: Life) -> Living:
         """Begin a life."""
         if self._nurseries is not None:
-            return self._nurseries.begin(program, life)
+            living = self._nurseries.begin(program, life)
+            if living is not None:
+                return living
         reason = why_not()
         if not reason:
             return self._forking.begin(program, life)

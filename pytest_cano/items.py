@@ -151,6 +151,9 @@ class _Exploration:
     def _run(self) -> list[pytest.TestReport]:
         baseline = self._explorer.record()
         own = self._program.reports
+        if late := self._program.built_late:
+            # What was left behind is without it, and would build it for each life.
+            self._processes.close(f"the test asks for the fixture {late!r} as it runs")
         if baseline.judged.ended != "returned":
             # As it would be without us; what it would have met, nobody knows.
             tell(own, unmet=self._choice.session, limits=self._expected_to_fail(own))
@@ -293,6 +296,11 @@ class _Exploration:
             self._limits.append(
                 f"{self._item.name}: schedules ran one after the other, not beside "
                 f"each other: {self._explorer.serial}"
+            )
+        if self._processes.remembers:
+            self._limits.append(
+                f"{self._item.name}: lives that had to be killed knew what the "
+                "undisturbed run had left in memory: " + self._processes.remembers
             )
         if self._processes.slow:
             self._limits.append(f"{self._item.name}: {slower(self._processes.slow)}")

@@ -13,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -60,6 +60,7 @@ class ItemProgram:
         self._news: list[Warned] = []
         self._caught: list[warnings.WarningMessage] = []
         self._before: list[tuple[str, str]] = []
+        self._unbuilt: BaseException | None = None
         self._hooks = _hooks(item.config)
 
     def live(self, life: Life) -> LifeResult:
@@ -75,6 +76,10 @@ class ItemProgram:
         _guard_finalizers(item, life)
         self.item = item
         used = item._request._fixture_defs
+        if self._unbuilt is not None:
+            item.setup = functools.partial(_raise, self._unbuilt)
+            self._unbuilt = None
+        self._hooks.built_late = ""
         hooks = self._hooks.during(life, disturbed=bool(life.world.schedule))
         with hooks, self._warnings(), limited(item):
             # With the original as its successor, nothing wider than the item goes.
@@ -87,10 +92,20 @@ class ItemProgram:
         self._write(self.reports[-1].sections, life)
         return _result(self.reports, life)
 
-    def build_wider(self) -> None:
-        """Set up what is wider than the test, so that each life finds it."""
-        with self._warnings():
-            self._before = build_wider_fixtures(self._original)
+    def build_wider(self) -> bool:
+        """Set up what is wider than the test, so that each life finds it.
+
+        Returns:
+            Whether that was possible; if not, the next life tells why.
+        """
+        with self._warnings(), limited(self._original):
+            self._before, self._unbuilt = build_wider_fixtures(self._original)
+        return self._unbuilt is None
+
+    @property
+    def built_late(self) -> str:
+        """A fixture that is wider than the test, and that nobody could foresee."""
+        return self._hooks.built_late
 
     def take_output(self) -> list[tuple[str, str]]:
         """Return what the lives since the last call wrote, as report sections."""
@@ -99,7 +114,7 @@ class ItemProgram:
 
     def set_apart(self) -> None:
         """Capture apart from other processes, which have the same files for it."""
-        self._output, self._news = [], []
+        self._output, self._news, self._before = [], [], []
         capture = self._original.config.pluginmanager.getplugin("capturemanager")
         if capture is not None:
             capture.stop_global_capturing()
@@ -171,6 +186,10 @@ class ItemProgram:
                 self._news.append(each)
                 text, category, path, line = each
                 warnings.showwarning(text, category, path, line)
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
 
 
 def _warned(caught: warnings.WarningMessage) -> Warned:
@@ -253,6 +272,7 @@ class _LifeHooks:
     def __init__(self) -> None:
         self._life: Life | None = None
         self._disturbed = False
+        self.built_late = ""
 
     @contextmanager
     def during(self, life: Life, *, disturbed: bool) -> Iterator[None]:
@@ -273,6 +293,9 @@ class _LifeHooks:
         if fixturedef.scope != "function":
             # Of the machine, and there once for all lives: what runs in it is not
             # part of any of them.
+            if not fixturedef.func.__module__.startswith("pytest_asyncio."):
+                # Its event loops belong to a process.
+                self.built_late = fixturedef.argname
             with Life(life.world, 0, UNDISTURBED).here():
                 return (yield)
         if fixturedef.argname == "tmp_path" and "tmp_path" not in fixturedef.argnames:

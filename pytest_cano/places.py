@@ -103,8 +103,8 @@ def in_thread(function: Callable[[], T]) -> T:
             errors.append(error)
 
     thread = threading.Thread(target=run, name="cano-check", daemon=True)
-    thread.start()
     with waiting(threading.current_thread()):
+        thread.start()
         thread.join()
     if errors:
         raise errors[0]

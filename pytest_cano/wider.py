@@ -27,15 +27,31 @@ def fresh_item(item: pytest.Function) -> Any:
     return fresh
 
 
-def build_wider_fixtures(item: pytest.Function) -> list[tuple[str, str]]:
-    """Set up what a test says it needs that is wider; return what was written."""
+def build_wider_fixtures(
+    item: pytest.Function,
+) -> tuple[list[tuple[str, str]], BaseException | None]:
+    """Set up what a test says it needs that is wider.
+
+    Returns:
+        What was written meanwhile, and what was raised, if anything.
+    """
+    raised: list[BaseException] = []
+
+    def build() -> None:
+        try:
+            _build(first)
+        except (KeyboardInterrupt, pytest.exit.Exception):
+            raise
+        except BaseException as error:  # noqa: BLE001 -- told of by the test's own report
+            raised.append(error)
+
     first = fresh_item(item)
-    first.setup = lambda: _build(first)
+    first.setup = build
     first.teardown = lambda: None
     call_and_report(first, "setup", log=False)
     # With itself as its successor, nothing wider than the item goes.
     report = call_and_report(first, "teardown", log=False, nextitem=item)
-    return report.sections
+    return report.sections, raised[0] if raised else None
 
 
 def _build(item: Any) -> None:

@@ -71,6 +71,8 @@ class Control:
         """Take a channel that the other side hands over."""
         with socket.socket(fileno=os.dup(self._channel.read)) as line:
             _, descriptors, _, _ = socket.recv_fds(line, 1, 2)
+        if len(descriptors) != 2:
+            raise Silence(late=False)
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
         read, write = descriptors

@@ -12,6 +12,7 @@ import os
 import signal
 import struct
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, final
 
@@ -21,7 +22,6 @@ from ..program import Program
 from .channel import Channel, Silence
 from .control import Control
 from .forking import fork, live_in_child
-from .interpreter import Stillborn
 from .outside import LifeProcess, reaped
 from .serving import serve
 
@@ -54,21 +54,17 @@ class Nursery:
         """Leads to it; a worker process that is to use it has to keep that."""
         return self._control.channel
 
-    def begin(self, program: Program, life: Life) -> Living:
-        """Begin a life."""
+    def begin(self, program: Program, life: Life) -> Living | None:
+        """Begin a life; None if that can't be done here (any more)."""
         try:
             if not self._told:
                 self._told = True
                 self._control.send(harmless_modules())
             channel, pid = self._control.ask("", life)
-        except (Silence, OSError):
-            return Stillborn(life, "the process that was to begin it has ended")
+        except (Silence, OSError, LookupError):
+            return None
         if pid is None:
-            # What it has imported runs threads, so it is the life's process itself.
-            own = self._pid
-            return LifeProcess(
-                program, life, channel, own, lambda: reaped(own), self._timeout
-            )
+            raise RuntimeError("a nursery has become a life itself")
         return LifeProcess(
             program, life, channel, pid, lambda: self._control.reap(pid), self._timeout
         )
@@ -95,7 +91,14 @@ class Nurseries:
     def __init__(self, program: Program, workers: int, timeout: float | None) -> None:
         self._owner = os.getpid()
         count = 1 if workers == 1 else workers + 1
-        self._all = [Nursery(program, timeout) for _ in range(count)]
+        self._all: list[Nursery] = []
+        try:
+            while len(self._all) < count:
+                self._all.append(Nursery(program, timeout))
+        except OSError:
+            for each in self._all:
+                each.close()
+            raise
         self._mine = self._all[0]
         # Whoever comes first takes the next one.
         take, give = os.pipe()
@@ -108,8 +111,8 @@ class Nurseries:
         """What a worker process has to keep."""
         return [each.channel for each in self._all]
 
-    def begin(self, program: Program, life: Life) -> Living:
-        """Begin a life, in the nursery of this process."""
+    def begin(self, program: Program, life: Life) -> Living | None:
+        """Begin a life, in the nursery of this process; None if that can't be done."""
         if self._owner != os.getpid():
             self._owner = os.getpid()
             ticket = os.read(self._tickets, _TICKET.size)
@@ -135,9 +138,12 @@ def harmless_modules() -> list[str]:
 
 def import_modules(names: Iterable[str]) -> None:
     """Import what each life would otherwise import for itself."""
-    for name in names:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
+    with warnings.catch_warnings():
+        # Whoever needs it has been warned, or did not want to be.
+        warnings.simplefilter("ignore")
+        for name in names:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
 
 
 def _serve(control: Control, program: Any) -> None:
@@ -146,4 +152,4 @@ def _serve(control: Control, program: Any) -> None:
     # Ctrl-C comes to every process of the terminal; ours has told of it.
     with contextlib.suppress(Silence, KeyboardInterrupt):
         import_modules(control.receive())
-        serve(control, lambda _: program)
+        serve(control, lambda _: program, becomes_one=False)

@@ -19,6 +19,7 @@ def serve(
     program_for: Callable[[Any], Program],
     *,
     after: Callable[[Program], object] = lambda program: None,
+    becomes_one: bool = True,
 ) -> None:
     """Begin lives until nobody wants any more.
 
@@ -26,6 +27,7 @@ def serve(
         control: leads to who asks for them.
         program_for: returns the program that is asked for.
         after: called once a life has ended by itself, in its process.
+        becomes_one: whether a process that can't be forked is to live itself.
     """
     # Nothing of a program runs here, so there will be no others.
     at_rest = loops.loops_at_rest()
@@ -44,7 +46,12 @@ def serve(
                 channel.close()
                 control.send(str(error.args[0]))
                 continue
-            if why_not():
+            reason = why_not()
+            if reason and not becomes_one:
+                channel.close()
+                control.send(reason)
+                continue
+            if reason:
                 control.send(None)
                 _live(program, channel, after)
                 return

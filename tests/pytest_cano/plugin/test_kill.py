@@ -1,5 +1,7 @@
 """Lives that are killed: really, and with everything known that was until then."""
 
+import sys
+
 import pytest
 
 from killing import HOW, forced
@@ -330,3 +332,102 @@ def test_what_a_wider_fixture_writes_is_shown(project):
     result = project.run("--cano-crash=Ship@end=kill", "-rA", subprocess=True)
 
     assert result.stdout.str().count("the machine is up") == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    "asks", ["def server(server)", "def server(request)"], ids=["overridden", "by name"]
+)
+def test_a_wider_fixture_that_nobody_could_foresee_is_built_once(
+    project, asks, workers
+):
+    project.add(
+        "conftest.py",
+        """
+        import pytest
+
+        def wide(request):
+            with open(request.config.rootpath / "wide", "a") as file:
+                print("up", file=file)
+            return {"sent": []}
+
+        server = pytest.fixture(scope="session", name="server")(wide)
+        other = pytest.fixture(scope="session", name="other")(wide)
+    """,
+    )
+    returned = (
+        "server" if asks.endswith("(server)") else 'request.getfixturevalue("other")'
+    )
+    project.add(
+        "test_server.py",
+        f"""
+        import pytest
+        from shop import run, shop
+
+        @pytest.fixture
+        {asks}:
+            return {returned}
+
+        def test_server(server, cano_store, cano_ledger, cano_workflow_id):
+            run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
+    """,
+    )
+
+    result = project.run(
+        "--cano-crash=Ship@end=kill", f"--cano-workers={workers}", subprocess=True
+    )
+
+    assert result.ret == 0
+    assert (project.path / "wide").read_text() == "up\n"
+    result.stdout.fnmatch_lines(
+        ["*knew what the undisturbed run had left in memory: *"]
+    )
+
+
+def test_the_base_of_temporary_directories_is_one_for_all(project):
+    project.add(
+        "test_base.py",
+        """
+        from shop import run, shop
+
+        def test_base(tmp_path_factory, request, cano_store, cano_ledger,
+                      cano_workflow_id):
+            with open(request.config.rootpath / "bases", "a") as file:
+                print(tmp_path_factory.getbasetemp(), file=file)
+            run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
+    """,
+    )
+    options = ("-p", "cano", "-p", "no:cacheprovider", "--cano-crash=Ship@end=kill")
+
+    # Without --basetemp, which would settle it.
+    result = project.pytester.run(sys.executable, "-m", "pytest", *options)
+
+    assert result.ret == 0
+    bases = (project.path / "bases").read_text().splitlines()
+    assert len(bases) == 5
+    assert len({*bases}) == 1
+
+
+def test_a_module_that_warns_when_it_is_imported_is_no_obstacle(project):
+    project.add(
+        "noisy.py", "import warnings\nwarnings.warn('old', DeprecationWarning)\n"
+    )
+    project.add(
+        "test_noisy.py",
+        """
+        import sys
+        import warnings
+        from shop import run, shop
+
+        def test_noisy(cano_store, cano_ledger, cano_workflow_id, monkeypatch):
+            monkeypatch.setattr(sys, "stdlib_module_names", {"noisy"})
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                import noisy
+            run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
+    """,
+    )
+
+    result = project.run("--cano-crash=Ship@end=kill", subprocess=True)
+
+    assert result.ret == 0

@@ -180,3 +180,31 @@ def test_a_test_with_subtests_is_refused_where_it_asks_to_be_crashed(project):
     result.assert_outcomes(passed=1, errors=2)
     result.stdout.fnmatch_lines(["a test with subtests can't be crashed*cano.check()"])
     result.stdout.no_fnmatch_line("*During handling*")
+
+
+def test_a_wider_fixture_has_the_time_limit_of_its_test(project):
+    pytest.importorskip("pytest_timeout")
+    project.add(
+        "test_slow.py",
+        """
+        import threading
+        import pytest
+        from shop import run, shop
+
+        @pytest.fixture(scope="module")
+        def slow():
+            threading.Event().wait(1000)
+
+        def test_slow(slow, cano_store, cano_ledger, cano_workflow_id):
+            run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
+    """,
+    )
+
+    result = project.run(
+        *("--cano-crash=Ship@end=kill", "--timeout=0.5"),
+        plugins=["pytest_timeout"],
+        subprocess=True,
+    )
+
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines(["*Timeout (>0.5s)*"])
