@@ -265,16 +265,17 @@ class CrashSession:
     ) -> Generator[None, object, object]:
         """Fail a session whose selectors met nothing; workers leave that to us."""
         result = yield
-        runs_none = any(
-            self._config.getoption(name, False)
-            for name in ("collectonly", "setuponly", "setupplan")
-        )
-        if hasattr(self._config, "workerinput") or runs_none:
+        if hasattr(self._config, "workerinput") or self._runs_none:
             return result
         if session.testscollected:
             self._problems = [*self._session_problems()]
             session.testsfailed += len(self._problems)
         return result
+
+    @property
+    def _runs_none(self) -> bool:
+        names = ("collectonly", "setuponly", "setupplan")
+        return any(self._config.getoption(name, False) for name in names)
 
     def _session_problems(self) -> Iterator[str]:
         settings = self._settings
@@ -315,7 +316,8 @@ class CrashSession:
 
     def _idle(self) -> list[str]:
         """Return what was said on the command line of crashes that nobody asked for."""
-        if self._settings.session_crash or not self._session.testscollected:
+        none = self._runs_none or not self._session.testscollected
+        if none or self._settings.session_crash:
             return []
         return [
             option.flag

@@ -276,3 +276,5 @@ def test_how_to_crash_without_what_is_no_silent_success(project):
     result.stdout.fnmatch_lines(
         ["--cano-ending, --cano-depth: nothing was crashed; *--cano-crash=all"]
     )
+    collected = project.run("--cano-ending=kill", "--collect-only")
+    collected.stdout.no_fnmatch_line("*nothing was crashed*")
