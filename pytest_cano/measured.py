@@ -26,10 +26,13 @@ def measured() -> bytes | None:
             collector.flush_data()
         finally:
             collector.covdata = kept
-        for dumped in _collected or ():
-            with _in_memory(dumped) as other:
-                data.update(other)
-        return data.dumps()
+        dumped = data.dumps()
+    for other in dict.fromkeys(_collected or ()):
+        # Older versions add to data in memory only once.
+        with _in_memory(dumped) as data, _in_memory(other) as more:
+            data.update(more)
+            dumped = data.dumps()
+    return dumped
 
 
 def collect_measured() -> None:
