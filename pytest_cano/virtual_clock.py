@@ -12,8 +12,12 @@ every limit that began meanwhile end too late.
 from __future__ import annotations
 
 import asyncio
+import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures.thread import _worker
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Final, TypeAlias, final
 
 from . import engine_time
@@ -27,6 +31,12 @@ GRACE: Final = 0.05
 
 PATIENCE: Final = 1.0
 """The same where it is known that they do something, or that a socket is open."""
+
+LOOKS: Final = 2
+"""How often a thread has to be seen idle: once it may have been about to begin."""
+
+SHORTLY: Final = 0.001
+"""Seconds from one look to the next."""
 
 _CLOCK: Final = "_cano_clock"
 """Attribute of a loop; a registry would keep the loop alive."""
@@ -194,4 +204,19 @@ def _at_work(executor: Any) -> bool:
     idle = getattr(executor, "_idle_semaphore", None)
     if queue is None or idle is None:
         return False
-    return bool(queue.qsize()) or len(executor._threads) > idle._value
+    if queue.qsize():
+        return True
+    if len(executor._threads) <= idle._value:
+        return False
+    # From Python 3.12 on that number may be too small for good: a thread that was not
+    # counted as idle yet may take what another one was to do.
+    for _ in range(LOOKS):
+        frames = sys._current_frames()
+        if any(_runs(frames.get(each.ident)) for each in executor._threads):
+            return True
+        time.sleep(SHORTLY)
+    return bool(queue.qsize())
+
+
+def _runs(frame: FrameType | None) -> bool:
+    return frame is not None and frame.f_code is not _worker.__code__

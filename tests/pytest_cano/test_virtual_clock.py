@@ -266,6 +266,19 @@ def test_an_idle_thread_has_nothing_to_finish(monkeypatch):
     run(main)
 
 
+def test_an_idle_thread_that_is_not_counted_has_nothing_to_finish(monkeypatch):
+    monkeypatch.setattr(virtual_clock, "PATIENCE", HOUR)
+
+    async def main(loop: asyncio.AbstractEventLoop) -> None:
+        await asyncio.gather(*(asyncio.to_thread(int) for _ in range(3)))
+        # As it happens where a thread takes what another one was to do.
+        loop._default_executor._idle_semaphore.acquire()
+        with leaping(loop):
+            await asyncio.sleep(HOUR)
+
+    run(main)
+
+
 def test_who_is_busy_is_waited_for():
     async def main(loop: asyncio.AbstractEventLoop) -> str:
         done = asyncio.Event()
