@@ -26,7 +26,7 @@ from .report.text import Summary, failure_text, flaky_text, summary_text, title
 from .scope import Scope
 from .search import Search
 from .selectors import SelectorError, parse_endings, parse_selectors, unmet_message
-from .wording import slower
+from .wording import remembering, slower
 
 if TYPE_CHECKING:
     from .spy import KeyFunction
@@ -135,7 +135,7 @@ def check(
             worlds(directory, workflow_id) as new_world,
         ):
             if not APART.isdisjoint(may_need(selectors, scope)):
-                processes.prepare(started, workers)
+                processes.leave_behind(started, workers)
             explorer = Explorer(
                 started,
                 new_world=new_world,
@@ -237,6 +237,8 @@ def _explore(
     failures += accepts.problems()
     seconds = time.perf_counter() - began
     limits = [*plan.limits, *search.limits, *baseline.unledgered]
+    if processes.remembers:
+        limits.append(remembering(processes.remembers))
     if processes.slow:
         limits.append(slower(processes.slow))
     summary = Summary(

@@ -7,9 +7,7 @@ forked: it is as good, and slower. Everything wider than the test is built in it
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -19,10 +17,10 @@ from .hosts import Living
 from .life import Life
 from .lives import ItemProgram
 from .measured import measuring_alike
-from .processes.channel import Channel
-from .processes.forking import Forking, why_not
+from .processes.choosing import Processes
+from .processes.forking import why_not
 from .processes.interpreter import Interpreter
-from .processes.nursery import Nurseries, harmless_modules
+from .processes.nursery import harmless_modules
 from .program import Program
 
 _NOT_THERE: Final[dict[str, Any]] = {
@@ -57,37 +55,24 @@ _INTERPRETERS = pytest.StashKey[dict[Path, Interpreter]]()
 
 
 @final
-class ItemProcesses:
+class ItemProcesses(Processes):
     """Begins lives of a test in processes of their own, as `pytest_cano.hosts.Host`.
 
     Args:
         item: the test.
         timeout: seconds that a life may take until it stops; None for no limit.
-
-    Attributes:
-        slow: why lives had to be in fresh interpreters; empty if none had to.
-        remembers: why lives had the memory of the undisturbed run; empty if none had.
     """
 
     def __init__(self, item: pytest.Function, timeout: float | None) -> None:
+        # Whoever debugs a life takes the time that it takes.
+        super().__init__(None if item.config.getoption("usepdb", False) else timeout)
         self._item = item
-        waits = timeout is None or item.config.getoption("usepdb", False)
-        self._timeout = None if waits else timeout
-        self._forking = Forking(self._timeout)
-        self._nurseries: Nurseries | None = None
-        self.slow = ""
-        self.remembers = ""
-
-    @property
-    def channels(self) -> Sequence[Channel]:
-        """What a worker process has to keep to begin lives."""
-        return () if self._nurseries is None else self._nurseries.channels
 
     def prepare(self, program: ItemProgram, workers: int) -> None:
-        """Leave processes behind for lives, before the program has run.
+        """Leave processes behind for lives, with all that is wider than the test.
 
         Args:
-            program: the test's.
+            program: the test's; it has not run.
             workers: how many processes there are to be that each run lives.
         """
         if why_not():
@@ -96,34 +81,13 @@ class ItemProcesses:
         if factory is not None:
             # Its directory is one for all.
             factory.getbasetemp()
-        # What is wider may begin threads.
-        if program.build_wider() and not why_not():
-            with contextlib.suppress(OSError):
-                self._nurseries = Nurseries(program, workers, self._timeout)
+        if program.build_wider():
+            self.leave_behind(program, workers)
 
-    def close(self, why: str = "") -> None:
-        """End what was left behind; lives may begin after that, as they can."""
-        if self._nurseries is not None:
-            self._nurseries.close()
-            self._nurseries = None
-            # Workers, which begin lives themselves, do not tell of it.
-            self.remembers = why
-
-    def begin(self, program: Program, life: Life) -> Living:
-        """Begin a life."""
-        if self._nurseries is not None:
-            living = self._nurseries.begin(program, life)
-            if living is not None:
-                return living
-        reason = why_not()
-        if not reason:
-            self.remembers = self.remembers or (
-                "no process could be left behind for them"
-            )
-            return self._forking.begin(program, life)
-        self.slow = self.slow or reason
-        which = self._item.nodeid
-        return _interpreter(self._item).begin(which, program, life, self._timeout)
+    def begin_fresh(self, program: Program, life: Life) -> Living:
+        """Begin a life in the interpreter that has imported the test's file."""
+        interpreter = _interpreter(self._item)
+        return interpreter.begin(self._item.nodeid, program, life, self.timeout)
 
 
 def _interpreter(item: pytest.Function) -> Interpreter:

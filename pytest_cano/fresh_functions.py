@@ -6,14 +6,12 @@ the function stands in; what it is made of travels as pickle has it.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import io
 import os
 import pickle
 import runpy
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import FunctionType, ModuleType
@@ -24,10 +22,9 @@ from .hosts import Living
 from .life import Life
 from .measured import begin_measuring, measuring_alike
 from .places import opener
-from .processes.channel import Channel
-from .processes.forking import Forking, why_not
+from .processes.choosing import Processes
+from .processes.forking import why_not
 from .processes.interpreter import Interpreter, line
-from .processes.nursery import Nurseries
 from .processes.serving import serve
 from .program import Program
 
@@ -123,45 +120,23 @@ def _import(name: str, file: str) -> None:
 
 
 @final
-class FunctionProcesses:
+class FunctionProcesses(Processes):
     """Begins lives of a function in processes, as `pytest_cano.hosts.Host`.
 
     Args:
         parts: what its program is made of: function, store, and key function.
         timeout: seconds that a life may take until it stops; None for no limit.
-
-    Attributes:
-        slow: why lives had to be in fresh interpreters; empty if none had to.
     """
 
     def __init__(self, *parts: Any, timeout: float | None) -> None:
-        self._forking = Forking(timeout)
-        self._timeout = timeout
+        super().__init__(timeout)
         self._parts = parts
         self._interpreter: Interpreter | None = None
-        self._nurseries: Nurseries | None = None
-        self.slow = ""
-
-    @property
-    def channels(self) -> Sequence[Channel]:
-        """What a worker process has to keep to begin lives."""
-        return () if self._nurseries is None else self._nurseries.channels
-
-    def prepare(self, program: Program, workers: int) -> None:
-        """Leave processes behind for lives, before the program has run.
-
-        Args:
-            program: the function's.
-            workers: how many processes there are to be that each run lives.
-        """
-        if not why_not():
-            with contextlib.suppress(OSError):
-                self._nurseries = Nurseries(program, workers, self._timeout)
 
     @property
     def problem(self) -> str:
         """Why no life can have a process here; empty if it can."""
-        if self._nurseries is not None:
+        if self.nurseries is not None:
             return ""
         try:
             Luggage.of(self._parts)
@@ -174,31 +149,23 @@ class FunctionProcesses:
             )
         return ""
 
-    def begin(self, program: Program, life: Life) -> Living:
-        """Begin a life."""
-        if self._nurseries is not None:
-            living = self._nurseries.begin(program, life)
-            if living is not None:
-                return living
-        reason = why_not()
-        if not reason:
-            return self._forking.begin(program, life)
+    def begin_fresh(self, program: Program, life: Life) -> Living:
+        """Begin a life in the interpreter that has imported the function."""
         if self.problem:
             raise RuntimeError(self.problem)
-        self.slow = self.slow or reason
         if self._interpreter is None or not self._interpreter.usable:
-            self.close()
+            self._end_interpreter()
             order = {"directory": os.getcwd(), "measuring": measuring_alike()}
             self._interpreter = Interpreter(__name__, order, shows=True)
-        return self._interpreter.begin(
-            Luggage.of(self._parts), program, life, self._timeout
-        )
+        luggage = Luggage.of(self._parts)
+        return self._interpreter.begin(luggage, program, life, self.timeout)
 
-    def close(self) -> None:
+    def close(self, why: str = "") -> None:
         """End what has been begun."""
-        if self._nurseries is not None:
-            self._nurseries.close()
-            self._nurseries = None
+        super().close(why)
+        self._end_interpreter()
+
+    def _end_interpreter(self) -> None:
         if self._interpreter is not None:
             self._interpreter.close()
             self._interpreter = None

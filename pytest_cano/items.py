@@ -38,7 +38,7 @@ from .story import Story
 from .thinning import thinned
 from .timeouts import lift_limit
 from .wider import finish_wider_fixtures, fresh_item
-from .wording import count, slower
+from .wording import count, remembering, slower
 
 RAN_NOTHING = (
     "no crash point was met: the test uses a cano fixture or marker, but no workflow "
@@ -299,8 +299,7 @@ class _Exploration:
             )
         if self._processes.remembers:
             self._limits.append(
-                f"{self._item.name}: lives that had to be killed knew what the "
-                "undisturbed run had left in memory: " + self._processes.remembers
+                f"{self._item.name}: {remembering(self._processes.remembers)}"
             )
         if self._processes.slow:
             self._limits.append(f"{self._item.name}: {slower(self._processes.slow)}")

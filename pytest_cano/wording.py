@@ -14,3 +14,11 @@ def slower(reason: str) -> str:
         "lives that had to be killed ran in fresh interpreters, which is slower: "
         f"{reason}"
     )
+
+
+def remembering(reason: str) -> str:
+    """Say that a kill did not lose all memory, and why."""
+    return (
+        "lives that had to be killed knew what the undisturbed run had left in memory: "
+        f"{reason}"
+    )
