@@ -200,7 +200,7 @@ def test_coverage_of_lives(project, how, branch):
 @pytest.mark.parametrize("core", ["ctrace", "pytrace", "sysmon"])
 def test_coverage_run(project, core, monkeypatch):
     if core == "sysmon" and sys.version_info < (3, 12):
-        pytest.skip("there is no sys.monitoring")
+        pytest.skip("needs Python 3.12: tox run -e py312")
     monkeypatch.setenv("COVERAGE_CORE", core)
     project.add("resumed.py", RESUMED)
     project.add("test_resumed.py", TEST_RESUMED)
