@@ -22,10 +22,11 @@ from .injection import listening
 from .options import DEEPEST
 from .places import opener, outside_of_loops, worlds
 from .plan import may_need
-from .report.text import Summary, failure_text, flaky_text, summary_text, title
+from .report.text import failure_text, flaky_text, summary_text, title
 from .scope import Scope
 from .search import Search
 from .selectors import SelectorError, parse_endings, parse_selectors, unmet_message
+from .summary import Summary
 from .wording import remembering, slower
 
 if TYPE_CHECKING:

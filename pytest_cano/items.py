@@ -30,11 +30,12 @@ from .plan import may_need
 from .plugin import CHECKED
 from .report import entries
 from .report.results import EXPECTED_TO_FAIL, outcome_of, result_of, tell
-from .report.text import Summary, failed_line, failure_text, flaky_text
+from .report.text import failed_line, failure_text, flaky_text
 from .search import Search
 from .selectors import unmet_message
 from .sharing import share_of
 from .story import Story
+from .summary import Summary
 from .thinning import thinned
 from .timeouts import lift_limit
 from .wider import finish_wider_fixtures, fresh_item

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..options import Settings
+from ..summary import Summary
 from ..wording import count
-from .summary import Summary, crashed_points
+from .summary import crashed_points
 
 
 def gate_problems(settings: Settings, summaries: Sequence[Summary]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from ..faults import ENDINGS
 from ..schedule import CrashPoint, Schedule
 
 if TYPE_CHECKING:
-    from .summary import Summary
+    from ..summary import Summary
 
 EVERYWHERE: Final = "everywhere"
 RANDOM: Final = "random"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pytest
 
     from ..selectors import Selector
-    from .summary import Summary
+    from ..summary import Summary
 
 EXPECTED_TO_FAIL = "expected to fail"
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias, final
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from ..coverage import Coverage, merged
 from ..faults import FAULTS
 from ..moments import MOMENTS
 from ..schedule import CrashPoint
 from ..story import Verdict
+from ..summary import Summary
 from ..wording import count
 from .groups import (
     EVERYWHERE,
@@ -28,56 +28,6 @@ LEGEND = "(-: met, not crashed in this session; blank: there is no such moment)"
 
 MOST_FAILURES = 5
 """Failures that a line names."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """All that the summary says of one program; builtins only.
-
-    Attributes:
-        name: of the test or program.
-        points: every crash point that its baseline met, as text.
-        verdicts: each schedule that was run, as text, with its verdict.
-        seconds: how long it all took.
-        limits: what was left out, and why.
-        flaky: whether two undisturbed runs differed, so that nothing was crashed.
-        ways: those of the schedules that were not planned one by one, with what they
-            belong to: ``everywhere`` or ``random``.
-        seen: for each depth how many schedules beside them came to a durable state
-            that had been recovered from already.
-        left_out: how many schedules the budget was too small for.
-        outdated: earlier failures that can't happen any more.
-        covered: what it exercised of each workflow, as `Coverage.as_builtins` has it.
-        accepted: for each schedule that failed as it was declared to, how and why.
-    """
-
-    name: str
-    points: Sequence[str] = ()
-    verdicts: Mapping[str, str] = field(default_factory=dict)
-    seconds: float = 0.0
-    limits: Sequence[str] = ()
-    flaky: bool = False
-    ways: Mapping[str, str] = field(default_factory=dict)
-    seen: Mapping[int, int] = field(default_factory=dict)
-    left_out: int = 0
-    outdated: Sequence[str] = ()
-    covered: Sequence[Mapping[str, Any]] = ()
-    accepted: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def failed(self) -> Mapping[str, str]:
-        """The schedules that did not pass."""
-        return {
-            schedule: verdict
-            for schedule, verdict in self.verdicts.items()
-            if Verdict[verdict].fails
-        }
-
-    @property
-    def explored(self) -> int:
-        """How many schedules were run."""
-        return len(self.verdicts) + sum(self.seen.values())
 
 
 def failed_line(summary: Summary) -> str:

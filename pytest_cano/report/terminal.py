@@ -17,8 +17,9 @@ from _pytest._code.code import (
 )
 from _pytest.reports import TestReport
 
+from ..summary import Summary
 from .session import idle_patterns
-from .text import Summary, summary_text
+from .text import summary_text
 
 if TYPE_CHECKING:
     import pytest

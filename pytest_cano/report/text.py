@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from ..effects import Effect, count_effects
 from ..story import Finding, LifeStory, Story, Trial
 from .summary import (
-    Summary,
     failed_line,
     matrix_text,
     score_text,
@@ -16,7 +15,6 @@ from .summary import (
 )
 
 __all__ = [
-    "Summary",
     "failed_line",
     "failure_text",
     "flaky_text",

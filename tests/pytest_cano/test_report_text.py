@@ -5,7 +5,6 @@ import re
 import pytest
 
 from pytest_cano.report.text import (
-    Summary,
     failed_line,
     failure_text,
     flaky_text,
@@ -17,6 +16,7 @@ from pytest_cano.report.text import (
 )
 from pytest_cano.schedule import CrashPoint, Schedule
 from pytest_cano.story import Finding, LifeStory, Trial, Verdict
+from pytest_cano.summary import Summary
 from stories import baseline, crashed, effect, extra, failed, returned, story
 
 CHARGE, EMAIL = "charge('order-1', 42)", "email('order-1')"
