@@ -1,7 +1,7 @@
 """A compact asyncio engine for finite-state workflows that survive a crash.
 
 Before each state's task runs, one row goes to an append-only log; after a crash the
-run goes on from its last row.
+run goes on from its last row::
 
     from cano_core import SQLiteCheckpointStore, Workflow
 
@@ -9,7 +9,7 @@ run goes on from its last row.
     workflow.register("Charge", charge).register("Ship", ship).add_exit_state("Done")
     await workflow.start_or_resume("Charge", workflow_id="order-1")
 
-What is here, by what it is for:
+What is here, by what it is for::
 
     define and run      Workflow, State, TaskConfig, Retry, RunContext, Codec, Graph
     more than one call  PollTask, TimerTask, BatchTask, SteppedTask, StreamTask, and

@@ -34,6 +34,8 @@ _COOPERATIVE = 0.8
 class Scheduler:
     """Runs flows: workflows that are run more than once.
 
+    Each has its own times::
+
         scheduler = Scheduler()
         scheduler.every("mail", fetch_mail, "Fetch", fixed_delay=30)
         scheduler.cron("report", report, "Collect", "0 30 2 * * mon-fri")
