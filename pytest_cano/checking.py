@@ -13,7 +13,6 @@ from cano_core.checkpoints.store import CheckpointStore
 
 from .acceptance import Accept, Acceptances
 from .budget import UNLIMITED, Budget, SessionBudget
-from .coverage import coverage_of, merged
 from .explorer import APART, Explorer
 from .faults import DEFAULT
 from .fresh_functions import FunctionProcesses
@@ -220,7 +219,6 @@ def _explore(
         return Report(summary, (flaky_text(finding, baseline),))
     verdicts: dict[str, str] = {}
     failures: list[str] = []
-    covered = coverage_of(baseline)
     accepts = Acceptances(accept, baseline, "accept=Accept")
     search = Search(explorer, plan, budget, accept=accepts.judge)
     ways: dict[str, str] = {}
@@ -229,7 +227,6 @@ def _explore(
         verdicts[trial.text] = trial.verdict.value
         if trial.way:
             ways[trial.text] = trial.way
-        covered = merged((*covered, *coverage_of(trial.story)))
         if trial.verdict.fails:
             heading = f" {title(name, trial.text)} ".center(70, "_")
             selector = trial.selector or (trial.text if usual else trial.exact)
@@ -250,7 +247,7 @@ def _explore(
         limits,
         ways=ways,
         **search.counts,
-        covered=[each.as_builtins() for each in covered],
+        covered=[each.as_builtins() for each in search.covered],
         accepted=accepts.accepted,
     )
     return Report(summary, tuple(failures))

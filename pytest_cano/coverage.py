@@ -1,4 +1,4 @@
-"""Which states, transitions and resumptions of a workflow crash tests have exercised.
+"""What of a workflow crash tests have exercised: states, transitions, crash points.
 
 A crash test proves something about a task only if that task ran again after a crash.
 What never did is named here, and so is what no test ever came to.
@@ -7,12 +7,13 @@ What never did is named here, and so is what no test ever came to.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final, Literal, TypeAlias, final
 
 from cano_core.checkpoints.row import CheckpointRow, RowKind
 
+from .schedule import CrashPoint
 from .story import RunStory, Story, TaskRun
 
 Transition: TypeAlias = tuple[str, str]
@@ -22,7 +23,7 @@ How: TypeAlias = Literal["at", "after", "rolling back"]
 
 Jump: TypeAlias = tuple[str, How]
 
-_LABELS: Final = ("entered", "repeated")
+_TEXTS: Final = ("entered", "repeated", "points", "undisturbed", "crashed")
 _PAIRS: Final = ("declared", "jumps", "taken", "resumed")
 
 
@@ -39,6 +40,11 @@ class Coverage:
         taken: those of them that a run went through.
         repeated: states whose task ran again after a crash.
         resumed: those of the jumps that a run made.
+        points: the crash points that a run met, as texts without the number of the
+            run: ``Process@end#2``.
+        undisturbed: those of them that an undisturbed run meets; the others are met
+            only in a recovery.
+        crashed: those of them at which something has happened.
     """
 
     states: tuple[str, ...]
@@ -48,6 +54,9 @@ class Coverage:
     taken: frozenset[Transition] = frozenset()
     repeated: frozenset[str] = frozenset()
     resumed: frozenset[Jump] = frozenset()
+    points: frozenset[str] = frozenset()
+    undisturbed: frozenset[str] = frozenset()
+    crashed: frozenset[str] = frozenset()
 
     @property
     def definition(self) -> object:
@@ -64,12 +73,15 @@ class Coverage:
             self.taken | other.taken,
             self.repeated | other.repeated,
             self.resumed | other.resumed,
+            self.points | other.points,
+            self.undisturbed | other.undisturbed,
+            self.crashed | other.crashed,
         )
 
     def as_builtins(self) -> dict[str, Any]:
         """Return it as lists of texts, for it may go to another process."""
         told: dict[str, Any] = {"states": list(self.states)}
-        for name in _LABELS:
+        for name in _TEXTS:
             told[name] = sorted(getattr(self, name))
         for name in _PAIRS:
             told[name] = sorted(map(list, getattr(self, name)))
@@ -78,11 +90,11 @@ class Coverage:
     @classmethod
     def of_builtins(cls, told: Mapping[str, Any]) -> Coverage:
         """Read what `as_builtins` has returned."""
-        labels = {name: frozenset(told[name]) for name in _LABELS}
+        texts = {name: frozenset(told[name]) for name in _TEXTS}
         pairs: dict[str, Any] = {
             name: frozenset(map(tuple, told[name])) for name in _PAIRS
         }
-        return cls(tuple(told["states"]), **labels, **pairs)
+        return cls(tuple(told["states"]), **texts, **pairs)
 
 
 def merged(coverages: Iterable[Coverage]) -> tuple[Coverage, ...]:
@@ -101,14 +113,25 @@ def coverage_of(story: Story) -> tuple[Coverage, ...]:
     """
     extra = 0 if story.extra is None else story.extra.number
     runs = [each for each in story.task_runs if each.life != extra and not each.undoing]
+    lives = [life for life in story.lives if not life.extra]
+    met = [point for life in lives for point in life.points]
+    crashed = [fault.point for life in lives for fault in life.struck]
     return merged(
-        _coverage(run, [each for each in runs if each.run == run.run])
+        _coverage(
+            run,
+            [each for each in runs if each.run == run.run],
+            points=_texts(run, met),
+            undisturbed=_texts(run, met if story.schedule is None else ()),
+            crashed=_texts(run, crashed),
+        )
         for run in story.runs.values()
         if run.transitions
     )
 
 
-def _coverage(run: RunStory, task_runs: Sequence[TaskRun]) -> Coverage:
+def _coverage(
+    run: RunStory, task_runs: Sequence[TaskRun], **points: frozenset[str]
+) -> Coverage:
     declared = frozenset(
         (label, following)
         for label, all_following in run.transitions.items()
@@ -123,6 +146,14 @@ def _coverage(run: RunStory, task_runs: Sequence[TaskRun]) -> Coverage:
         declared.intersection(_taken(run, task_runs)),
         frozenset(_repeated(task_runs)),
         jumps.intersection(each for log in run.logs for each in _resumed(log)),
+        **points,
+    )
+
+
+def _texts(run: RunStory, points: Iterable[CrashPoint]) -> frozenset[str]:
+    """Return the points of a run; which one it is in its test is no matter here."""
+    return frozenset(
+        str(replace(each, run=1)) for each in points if each.run == run.run
     )
 
 

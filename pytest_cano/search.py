@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, final
 
 from .budget import UNLIMITED, Budget
+from .coverage import coverage_of, merged
 from .disagreement import Disagreements
 from .explorer import EVERYWHERE, Explorer
 from .faults import DEFAULT
@@ -53,6 +54,8 @@ class Search:
         implied: how many could only fail again: they hold one that has failed, or came
             to a durable state from which the recovery has failed.
         vanished: how many proved nothing, for their last point was not met again.
+        covered: what was exercised of each workflow, the undisturbed run and recoveries
+            that were not repeated included.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class Search:
         self.left_out = 0
         self.implied = 0
         self.vanished = 0
+        self.covered = coverage_of(explorer.baseline)
         self._everywhere_ends = False
 
     @property
@@ -158,6 +162,7 @@ class Search:
         for kind in self._plan.everywhere:
             if self._granted():
                 trial = self._explorer.run_everywhere(kind)
+                self._cover(trial)
                 if trial.schedule.depth >= EVERYWHERE:
                     self._everywhere_ends = True
                 yield self._accept(trial)
@@ -208,6 +213,8 @@ class Search:
 
         for drawn in make_up(explorer, count):
             trial = run_made_up(explorer, drawn) if self._granted() else None
+            if trial is not None:
+                self._cover(trial)
             if trial is None or any(map(trial.schedule.holds, self._failed)):
                 continue
             trial = self._accept(trial)
@@ -263,6 +270,7 @@ class Search:
 
         for trial in self._runner.run(orders()):
             # Where several are run at once, one may not have known of the other.
+            self._cover(trial)
             seen = known is not None and trial.durable in known
             if trial.durable:
                 self._states.add(trial.durable)
@@ -270,6 +278,9 @@ class Search:
                 yield replace(trial, seen=True)
             else:
                 yield self._accept(trial)
+
+    def _cover(self, trial: Trial) -> None:
+        self.covered = merged((*self.covered, *coverage_of(trial.story)))
 
     def _granted(self) -> bool:
         granted = self._budget.granted()

@@ -17,7 +17,7 @@ def coverage_text(coverages: Sequence[Coverage]) -> str:
     """Return a line for each workflow; empty if there is none.
 
     ``re-executed  3/5 states (once only: Notify; never entered: Refund)  4/6
-    transitions  3/5 resume jumps``
+    transitions  3/5 resume jumps  12/14 crash points  0/3 in recovery``
     """
     lines = [
         "  ".join(("re-executed", *_parts(each, alone=len(coverages) == 1)))
@@ -47,6 +47,10 @@ def _parts(coverage: Coverage, *, alone: bool) -> Iterator[str]:
     if coverage.declared:
         yield f"{len(coverage.taken)}/{len(coverage.declared)} transitions"
     yield f"{len(coverage.resumed)}/{len(coverage.jumps)} resume jumps"
+    undisturbed, recovery = coverage.undisturbed, coverage.points - coverage.undisturbed
+    yield f"{len(undisturbed & coverage.crashed)}/{len(undisturbed)} crash points"
+    if recovery:
+        yield f"{len(recovery & coverage.crashed)}/{len(recovery)} in recovery"
 
 
 def _listed(states: Iterable[str]) -> str:

@@ -9,7 +9,8 @@ from cano_core import RunContext, TaskConfig, Workflow
 from pytest_cano.checking import check
 from pytest_cano.coverage import Coverage, coverage_of, merged
 from pytest_cano.report.reexecution import coverage_text
-from pytest_cano.story import Story
+from pytest_cano.schedule import CrashPoint, Fault
+from pytest_cano.story import LifeStory, Story
 from pytest_cano.view import WorldView
 from saga_programs import planted, saga
 from search import Search
@@ -170,7 +171,7 @@ def test_what_is_declared_and_never_taken_is_left(tmp_path):
 
     assert coverage_text([coverage]) == (
         "re-executed  1/3 states (once only: Ship; never entered: Refund)  "
-        "2/4 transitions  1/3 resume jumps"
+        "2/4 transitions  1/3 resume jumps  1/6 crash points  0/1 in recovery"
     )
 
 
@@ -184,12 +185,26 @@ def test_it_survives_a_journey_as_builtins(tmp_path):
 
 
 def test_tests_of_one_definition_add_up_and_others_stay_apart():
-    one = Coverage(("A", "B"), entered=frozenset({"A"}))
-    two = Coverage(("A", "B"), entered=frozenset({"B"}), repeated=frozenset({"B"}))
+    one = Coverage(
+        ("A", "B"), entered=frozenset({"A"}), points=frozenset({"A@end", "A@enter"})
+    )
+    two = Coverage(
+        ("A", "B"),
+        entered=frozenset({"B"}),
+        repeated=frozenset({"B"}),
+        points=frozenset({"A@end", "B@end"}),
+        crashed=frozenset({"A@end"}),
+    )
     other = Coverage(("A", "C"))
 
     assert merged([one, other, two]) == (
-        Coverage(("A", "B"), entered=frozenset({"A", "B"}), repeated=frozenset({"B"})),
+        Coverage(
+            ("A", "B"),
+            entered=frozenset({"A", "B"}),
+            repeated=frozenset({"B"}),
+            points=frozenset({"A@end", "A@enter", "B@end"}),
+            crashed=frozenset({"A@end"}),
+        ),
         other,
     )
 
@@ -198,13 +213,65 @@ def test_a_run_of_which_nothing_is_known_has_no_coverage():
     assert coverage_of(baseline(runs=[run(transitions={})])) == ()
 
 
+def test_crash_points_are_those_that_were_met_and_those_where_something_happened():
+    met = tuple(map(CrashPoint.parse, ("Start@end", "Process@end#2", "2:Start@end")))
+    first = LifeStory(1, "crashed", points=met[:2], struck=(Fault(met[1]),))
+    second = LifeStory(2, "returned", points=met[:1])
+    last = LifeStory(3, "returned", points=(CrashPoint.parse("Never@end"),), extra=True)
+
+    coverage = covered(story(lives=[first, second, last], task_runs=(task_run(),)))
+
+    assert coverage.points == {"Start@end", "Process@end#2"}
+    assert not coverage.undisturbed
+    assert coverage.crashed == {"Process@end#2"}
+
+
+def test_what_only_a_recovery_meets_is_counted_on_its_own(tmp_path):
+    coverage = exercised(Search(planted(refuses=False), tmp_path), "Pay@end")
+
+    assert coverage.points - coverage.undisturbed == {"Pay@load", "Pay@enter"}
+    assert coverage_text([coverage]).endswith("  1/11 crash points  0/2 in recovery")
+
+
+def test_each_workflow_of_a_test_has_its_own_crash_points():
+    other = {"Start": frozenset({"Done"})}
+    lives = [
+        LifeStory(
+            1,
+            "crashed",
+            points=tuple(map(CrashPoint.parse, ("Start@end", "2:Start@enter"))),
+            struck=(Fault(CrashPoint.parse("2:Start@enter")),),
+        ),
+        returned(2),
+    ]
+
+    told = story(lives=lives, runs=[run(), run(2, transitions=other)])
+    one, two = coverage_of(told)
+
+    assert (one.points, one.crashed) == ({"Start@end"}, frozenset())
+    assert (two.points, two.crashed) == ({"Start@enter"}, {"Start@enter"})
+
+
+def test_what_led_to_a_known_state_has_crashed_there_all_the_same(tmp_path):
+    search = Search(saga(), tmp_path, depth=2)
+    lone = {str(each) for each in search.plan.points}
+
+    search.trials()
+    (coverage,) = search.finder.covered
+
+    assert sum(search.finder.seen.values()) > 0
+    assert coverage.points > coverage.undisturbed >= lone
+    assert coverage.crashed == coverage.points
+
+
 def test_a_few_workflows_have_a_line_each_and_many_a_number():
     each = [Coverage((f"S{number}",)) for number in range(12)]
     lines = coverage_text(each).splitlines()
 
     assert coverage_text([]) == ""
     assert lines[0] == (
-        "re-executed  0/1 states of S0 (never entered: S0)  0/0 resume jumps"
+        "re-executed  0/1 states of S0 (never entered: S0)  0/0 resume jumps  "
+        "0/0 crash points"
     )
     assert lines[10:] == ["… and 2 more workflows"]
 
@@ -219,7 +286,8 @@ def test_a_report_of_check_has_it():
     text = str(check(planted(refuses=False), crash="Book@end, Pay@end"))
 
     assert text.endswith(
-        "\nre-executed  2/4 states (once only: Pick, Check)  2/9 resume jumps"
+        "\nre-executed  2/4 states (once only: Pick, Check)  2/9 resume jumps  "
+        "2/11 crash points  0/3 in recovery"
     )
 
 

@@ -123,7 +123,7 @@ test_buggy  enter  start  effect      end         cleared
   Done                                            ok
 
 score  14/16 schedules passed \(87 %\)   coverage  16/16 crash points
-re-executed  2/2 states  2/2 resume jumps
+re-executed  2/2 states  2/2 resume jumps  8/8 crash points  0/3 in recovery
 """
     assert re.search(wanted, summary)
 

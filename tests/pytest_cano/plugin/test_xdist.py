@@ -39,7 +39,7 @@ def test_two_workers_report_what_one_process_does(project, workers):
     )
     assert "test_safe   2/2 crash points of 8" in text
     assert "score  3/4 schedules passed" in text
-    assert "\nre-executed  2/2 states  2/2 resume jumps\n" in text
+    assert "\nre-executed  2/2 states  2/2 resume jumps  2/8 crash points  " in text
     cases = ET.parse(project.path / "junit.xml").getroot().iter("testcase")
     assert sorted(case.get("name") for case in cases) == [
         "test_buggy",
