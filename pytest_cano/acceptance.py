@@ -76,9 +76,6 @@ class Acceptances:
         accepts: the exceptions.
         baseline: what the undisturbed program does.
         source: what says them, for messages.
-
-    Attributes:
-        accepted: for each schedule that was accepted what was, and why.
     """
 
     def __init__(self, accepts: Iterable[Accept], baseline: Story, source: str) -> None:
@@ -91,7 +88,6 @@ class Acceptances:
         self._met: set[Accept] = set()
         self._faults: set[Fault] = set()
         self._schedules: set[Schedule] = set()
-        self.accepted: dict[str, str] = {}
 
     def judge(self, trial: Trial) -> Trial:
         """Return the trial without what is accepted of its findings."""
@@ -110,8 +106,8 @@ class Acceptances:
             return replace(trial, verdict=left[0].verdict, findings=tuple(left))
         if not why:
             return trial
-        self.accepted[trial.text] = "; ".join(dict.fromkeys(why))
-        return replace(trial, verdict=Verdict.ACCEPTED)
+        excuse = "; ".join(dict.fromkeys(why))
+        return replace(trial, verdict=Verdict.ACCEPTED, excuse=excuse)
 
     def problems(self) -> Iterator[str]:
         """Say which exceptions are none any more; asked when the search is over."""

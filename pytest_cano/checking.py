@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from .injection import listening
 from .options import DEEPEST
 from .places import opener, outside_of_loops, worlds
 from .plan import may_need
+from .records.recorder import Recorder
 from .report.text import failure_text, flaky_text, summary_text, title
 from .scope import Scope
 from .search import Search
@@ -196,12 +196,13 @@ def _explore(
     budget: Budget,
     accept: Sequence[Accept],
 ) -> Report:
-    began, name = time.perf_counter(), program.name
+    name = program.name
+    recorder = Recorder(name)
     baseline = explorer.record()
     if program.error is not None:
         program.error.add_note(f"{name} failed undisturbed, so it was not crashed")
         raise program.error
-    plan = explorer.plan(baseline)
+    plan = recorder.plan = explorer.plan(baseline)
     points = [str(point) for point in plan.points]
     if plan.unmet:
         raise SelectorError(
@@ -215,39 +216,24 @@ def _explore(
         raise SelectorError("\n".join(("nothing is left to crash:", *plan.limits)))
     finding = explorer.confirm(baseline)
     if finding is not None:
-        summary = Summary(name, points, seconds=time.perf_counter() - began, flaky=True)
-        return Report(summary, (flaky_text(finding, baseline),))
-    verdicts: dict[str, str] = {}
+        recorder.flaky = True
+        return Report(recorder.summary(), (flaky_text(finding, baseline),))
     failures: list[str] = []
+    recorder.begin(baseline)
     accepts = Acceptances(accept, baseline, "accept=Accept")
-    search = Search(explorer, plan, budget, accept=accepts.judge)
-    ways: dict[str, str] = {}
+    search = recorder.search = Search(explorer, plan, budget, accept=accepts.judge)
     usual = explorer.scope.endings == (DEFAULT,)
     for trial in search.trials():
-        verdicts[trial.text] = trial.verdict.value
-        if trial.way:
-            ways[trial.text] = trial.way
+        selector = trial.selector or (trial.text if usual else trial.exact)
+        again = f"{called}({name}, crash={selector!r})"
+        recorder.add(trial, again=again)
         if trial.verdict.fails:
             heading = f" {title(name, trial.text)} ".center(70, "_")
-            selector = trial.selector or (trial.text if usual else trial.exact)
-            again = f"{called}({name}, crash={selector!r})"
             failures.append(f"{heading}\n{failure_text(trial, again=again)}")
     failures += accepts.problems()
-    seconds = time.perf_counter() - began
-    limits = [*plan.limits, *search.limits, *baseline.unledgered]
+    recorder.limits += (*search.limits, *baseline.unledgered)
     if processes.remembers:
-        limits.append(remembering(processes.remembers))
+        recorder.limits.append(remembering(processes.remembers))
     if processes.slow:
-        limits.append(slower(processes.slow))
-    summary = Summary(
-        name,
-        points,
-        verdicts,
-        seconds,
-        limits,
-        ways=ways,
-        **search.counts,
-        covered=[each.as_builtins() for each in search.covered],
-        accepted=accepts.accepted,
-    )
-    return Report(summary, tuple(failures))
+        recorder.limits.append(slower(processes.slow))
+    return Report(recorder.summary(), tuple(failures))

@@ -9,9 +9,11 @@ import pytest
 
 from . import markers, options
 from .acceptance import Accept
+from .plugin import SETTINGS
 from .scope import Scope
 from .selectors import Selector, parse_selectors
-from .sharing import earlier_failures, uses_cano
+from .sharing import earlier_failures, known_failures, uses_cano
+from .stores import backends_of
 
 NO_SUBTESTS = (
     "a test with subtests can't be crashed: each of them is reported as it ends, and "
@@ -36,6 +38,31 @@ class Choice:
     expected: bool
     scope: Scope
     accepts: tuple[Accept, ...] = ()
+
+
+def prepare(
+    metafunc: pytest.Metafunc, marks: Iterable[pytest.Mark], *, wants_store: bool
+) -> None:
+    """Check a test's markers, and run it on every backend that it asks for."""
+    test = metafunc.definition
+    try:
+        for mark in marks:
+            if mark.name == "cano_crash":
+                markers.crash_marker(mark)
+            elif mark.name == "cano_accept":
+                markers.accept_marker(mark)
+        backends = backends_of(test, metafunc.config.stash[SETTINGS])
+    except options.OptionError as error:
+        path, line, _ = test.location
+        raise pytest.Collector.CollectError(
+            f"{path}:{(line or 0) + 1}: {error}"
+        ) from None
+    own = any(
+        "cano_store" in markers.argnames(mark)
+        for mark in test.iter_markers("parametrize")
+    )
+    if wants_store and len(backends) > 1 and not own:
+        metafunc.parametrize("cano_store", backends, indirect=True)
 
 
 def choose(
@@ -86,7 +113,10 @@ def _scope(
     return Scope(
         settings.endings,
         next(depths, settings.depth),
-        earlier=earlier_failures(item.config, item.nodeid),
+        earlier=(
+            *known_failures(item.config, settings).get(item.nodeid, ()),
+            *earlier_failures(item.config, item.nodeid),
+        ),
         seed=settings.seed,
         timeout=settings.timeout,
         detail=settings.detail,

@@ -7,19 +7,18 @@ counts tests counts this one, once.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from fnmatch import fnmatchcase
+from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 
 from . import options
-from .acceptance import Acceptances
 from .choice import Choice, selectors_in
-from .coverage import Coverage, coverage_of, merged
 from .disks import Disks
+from .excuses import Excuses
 from .explorer import APART, Explorer, Plan, Trial
 from .faults import DEFAULT
 from .fresh import ItemProcesses
@@ -28,14 +27,14 @@ from .injection import listening
 from .lives import ItemProgram
 from .plan import may_need
 from .plugin import CHECKED
+from .records.recorder import Recorder
 from .report import entries
-from .report.results import EXPECTED_TO_FAIL, outcome_of, result_of, tell
+from .report.results import EXPECTED_TO_FAIL, INTERRUPTED, outcome_of, result_of, tell
 from .report.text import failed_line, failure_text, flaky_text
 from .search import Search
 from .selectors import unmet_message
-from .sharing import share_of
+from .sharing import known_failures, share_of
 from .story import Story
-from .summary import Summary
 from .thinning import thinned
 from .timeouts import lift_limit
 from .wider import finish_wider_fixtures, fresh_item
@@ -106,7 +105,11 @@ class _Exploration:
     ) -> None:
         self._item = item
         self._choice = choice
-        self._began = time.perf_counter()
+        self._recorder = Recorder(item.name, whole=bool(settings.reports))
+        listed = known_failures(item.config, settings).get(item.nodeid, {})
+        self._excuses = Excuses(choice.accepts, listed, settings)
+        self._recorded = bool(settings.reports)
+        self._problems: list[str] = []
         self._brief = item.config.getoption("tbstyle", "auto") == "line"
         self._program = ItemProgram(item)
         self._ignored = settings.ignore_effects
@@ -122,15 +125,7 @@ class _Exploration:
             scope=choice.scope,
             processes=self._processes,
         )
-        self._plan: Plan | None = None
-        self._search: Search | None = None
         self._budget = share_of(item, settings)
-        self._verdicts: dict[str, str] = {}
-        self._ways: dict[str, str] = {}
-        self._limits: list[str] = []
-        self._covered: tuple[Coverage, ...] = ()
-        self._accepts: Acceptances | None = None
-        self._flaky = False
 
     def run(self) -> list[pytest.TestReport]:
         """Run everything, report the schedules, and return the test's own reports."""
@@ -157,63 +152,104 @@ class _Exploration:
             self._processes.close(f"the test asks for the fixture {late!r} as it runs")
         if baseline.judged.ended != "returned":
             # As it would be without us; what it would have met, nobody knows.
-            tell(own, unmet=self._choice.session, limits=self._expected_to_fail(own))
+            self._tell(own, None, limits=self._expected_to_fail(own))
             if baseline.judged.ended != "failed":
                 self._disks.remove()
             return own
         checked = self._program.item.stash.get(CHECKED, False)
-        plan = self._plan = thinned(
-            self._explorer.plan(baseline), self._asked, self._item.name
-        )
-        problems = []
+        plan = thinned(self._explorer.plan(baseline), self._asked, self._item.name)
+        self._recorder.plan = plan
+        problems = self._problems
         if plan.points or checked:
             problems += self._unmet(plan)
             problems += plan.impossible
         elif self._choice.expected:
             problems.append(RAN_NOTHING)
         if not plan.empty:
-            self._limits += [*self._remarks(plan), *baseline.unledgered]
-            problems += self._explore(plan, baseline, own)
+            self._recorder.limits += [*self._remarks(plan), *baseline.unledgered]
+            failed = self._explore(plan, baseline, own)
+            if failed:
+                problems = [failed, *problems, *self._recorder.limits]
         if problems:
             entries.fail(own[1], "\n".join(problems), brief=self._brief)
         else:
             self._disks.remove()
+        self._tell(
+            own, plan, limits=plan.limits if plan.empty else (), searched=checked
+        )
+        entries.add_time(own[1], self._recorder.seconds)
+        return own
+
+    def _tell(
+        self,
+        own: Sequence[pytest.TestReport],
+        plan: Plan | None,
+        *,
+        limits: Iterable[str] = (),
+        searched: bool = False,
+    ) -> None:
+        """Leave with the test's last report what the session wants to know of it."""
         tell(
             own,
-            unmet=plan.unmet,
-            points=map(str, plan.points),
-            summary=None if plan.empty else self._summary(plan),
-            limits=plan.limits if plan.empty else (),
-            searched=checked,
-            idle=self._idle(),
+            **self._known(plan),
+            # By now the reports may say what its schedules came to.
+            record=self._record(outcome_of(own) if plan is None else "passed"),
+            limits=limits,
+            searched=searched,
+            idle=None if plan is None else self._idle(),
         )
-        entries.add_time(own[1], time.perf_counter() - self._began)
-        return own
+
+    def _known(self, plan: Plan | None) -> dict[str, Any]:
+        """Return what is known so far of the points that it met, and of all it ran."""
+        if plan is None:
+            return {"unmet": self._choice.session}
+        return {
+            "unmet": plan.unmet,
+            "points": map(str, plan.points),
+            "summary": None if plan.empty else self._recorder.summary(),
+        }
+
+    def _record(self, outcome: str) -> str | None:
+        """Return all that reports are made of, as text; None if there are none."""
+        if not self._recorded:
+            return None
+        from .records.codec import to_text
+
+        file, line, _ = self._item.location
+        return to_text(
+            self._recorder.program(
+                self._item.nodeid,
+                file=file,
+                line=0 if line is None else line + 1,
+                outcome=outcome,
+                accepts=self._excuses.accepts,
+                problems=self._problems,
+            )
+        )
 
     @property
     def _progress(self) -> str:
         """How far the search is; how many schedules follow from others nobody knows."""
-        run, planned = (
-            len(self._verdicts),
-            len(self._plan.schedules if self._plan else ()),
-        )
+        plan = self._recorder.plan
+        run, planned = self._recorder.run, len(plan.schedules if plan else ())
         of = f"{run} of " if run <= planned else ""
         return f"{of}{count(max(run, planned), 'schedule')}"
 
     def interrupted(self) -> None:
         """Leave in the summary how far it came."""
-        plan = self._plan
+        plan = self._recorder.plan
         session = self._item.config.pluginmanager.get_plugin("cano-session")
         if plan is None or plan.empty or session is None:
             return
-        self._limits.append(f"{self._item.name}: interrupted after {self._progress}")
+        self._recorder.limits.append(
+            f"{self._item.name}: interrupted after {self._progress}"
+        )
         session.interrupted(
             result_of(
                 self._item.nodeid,
-                "interrupted",
-                unmet=plan.unmet,
-                points=map(str, plan.points),
-                summary=self._summary(plan),
+                INTERRUPTED,
+                **self._known(plan),
+                record=self._record(INTERRUPTED),
             )
         )
 
@@ -265,64 +301,62 @@ class _Exploration:
 
     def _explore(
         self, plan: Plan, baseline: Story, own: Sequence[pytest.TestReport]
-    ) -> list[str]:
-        """Run the schedules; return what is to be said of the test as a whole."""
+    ) -> str:
+        """Run the schedules; return the short of what has failed, if something has."""
+        recorder, name = self._recorder, self._item.name
         flaky = self._explorer.confirm(baseline)
         if flaky is not None:
-            self._flaky = True
-            return [flaky_text(flaky, baseline)]
+            recorder.flaky = True
+            self._problems.append(flaky_text(flaky, baseline))
+            return ""
         failed = False
-        self._covered = coverage_of(baseline)
-        accepts = self._accepts = Acceptances(
-            self._choice.accepts, baseline, "@pytest.mark.cano_accept"
-        )
-        search = self._search = Search(
+        recorder.begin(baseline)
+        accepts = self._excuses.begin(baseline)
+        recorder.outdated += self._excuses.gone
+        search = recorder.search = Search(
             self._explorer, plan, self._budget, accept=accepts.judge
         )
         with closing(search.trials()) as trials:
             while True:
                 if self._must_stop(failed):
-                    self._limits.append(
-                        f"{self._item.name}: stopped early, after {self._progress}"
+                    recorder.limits.append(
+                        f"{name}: stopped early, after {self._progress}"
                     )
                     break
-                trial = next(trials, None)
-                if trial is None:
+                found = next(trials, None)
+                if found is None:
                     break
+                trial = self._excuses.judge(found)
                 failed |= trial.verdict.fails
-                self._covered = merged((*self._covered, *coverage_of(trial.story)))
                 self.report(self._entry(trial, own))
-        self._limits += (f"{self._item.name}: {limit}" for limit in search.limits)
+        recorder.limits += (f"{name}: {limit}" for limit in self._limits(search))
+        self._problems += self._excuses.problems(recorder.summary().outdated)
+        return failed_line(recorder.summary()) if failed else ""
+
+    def _limits(self, search: Search) -> Iterator[str]:
+        """Return what was left out by a search, and what took longer than it might."""
+        yield from search.limits
         if self._explorer.serial:
-            self._limits.append(
-                f"{self._item.name}: schedules ran one after the other, not beside "
-                f"each other: {self._explorer.serial}"
+            yield (
+                "schedules ran one after the other, not beside each other: "
+                f"{self._explorer.serial}"
             )
         if self._processes.remembers:
-            self._limits.append(
-                f"{self._item.name}: {remembering(self._processes.remembers)}"
-            )
+            yield remembering(self._processes.remembers)
         if self._processes.slow:
-            self._limits.append(f"{self._item.name}: {slower(self._processes.slow)}")
-        problems = [*accepts.problems()]
-        if not failed:
-            return problems
-        return [failed_line(self._summary(plan)), *problems, *self._limits]
+            yield slower(self._processes.slow)
 
     def _entry(
         self, trial: Trial, own: Sequence[pytest.TestReport]
     ) -> list[pytest.TestReport]:
-        schedule, verdict = trial.text, trial.verdict.value
-        self._verdicts[schedule] = verdict
-        if trial.way:
-            self._ways[schedule] = trial.way
-        passed = not trial.verdict.fails
+        passed, again = not trial.verdict.fails, self._again(trial)
+        self._recorder.add(trial, again=again)
         return entries.schedule_entry(
             own,
-            schedule,
-            verdict,
+            trial.text,
+            trial.verdict.value,
             seconds=trial.story.duration,
-            failure="" if passed else failure_text(trial, again=self._again(trial)),
+            failure="" if passed else failure_text(trial, again=again),
             output=[*_after_death(trial)] if passed else trial.output,
             brief=self._brief,
         )
@@ -340,20 +374,6 @@ class _Exploration:
         command = again_command(self._item, selector)
         # It would not be chosen for what it uses.
         return command if self._choice.expected else f"{command} -o cano_select=all"
-
-    def _summary(self, plan: Plan) -> Summary:
-        return Summary(
-            self._item.name,
-            points=[str(point) for point in plan.points],
-            verdicts=dict(self._verdicts),
-            seconds=time.perf_counter() - self._began,
-            limits=[*plan.limits, *self._limits],
-            flaky=self._flaky,
-            ways=dict(self._ways),
-            **({} if self._search is None else self._search.counts),
-            covered=[each.as_builtins() for each in self._covered],
-            accepted={} if self._accepts is None else self._accepts.accepted,
-        )
 
     def report(self, reports: Iterable[pytest.TestReport]) -> None:
         """Hand reports to pytest."""

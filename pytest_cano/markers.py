@@ -6,14 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .options import (
-    DEEPEST,
-    OptionError,
-    check_endings,
-    check_selectors,
-    suggestion,
-    words,
-)
+from .notation import did_you_mean
+from .options import DEEPEST, OptionError, words
+from .said import check_endings, check_selectors
 
 if TYPE_CHECKING:
     from .acceptance import Accept
@@ -104,7 +99,7 @@ def check_stores(names: Iterable[str], known: Iterable[str], source: str) -> Non
             raise OptionError(
                 f"{source}: no backend {name!r} ({', '.join(known)}; one of your own "
                 "is made by the hook pytest_cano_make_store in a conftest.py)"
-                + suggestion(name, known)
+                + did_you_mean(name, known)
             )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Literal
 
 
@@ -32,7 +32,7 @@ class Option:
     """
 
     name: str
-    kind: Literal["string", "args", "linelist"]
+    kind: Literal["string", "args", "linelist", "bool"]
     default: Any
     help: str
     flag: str | None = None
@@ -130,6 +130,67 @@ OPTIONS = (
         metavar="PERCENT",
     ),
     Option(
+        "cano_fail_on",
+        "args",
+        (),
+        "The verdicts that fail a test, such as DUPLICATED,LOST; others are shown and "
+        "tolerated. Unset, every verdict but PASS fails.",
+        flag="--cano-fail-on",
+        metavar="VERDICTS",
+        repeats=True,
+    ),
+    Option(
+        "cano_max_accepted",
+        "string",
+        "",
+        "Fail the session where more schedules fail as @pytest.mark.cano_accept says.",
+        flag="--cano-max-accepted",
+        metavar="N",
+    ),
+    Option(
+        "cano_baseline",
+        "string",
+        "",
+        "File of known failures: those listed there fail nothing, until they pass; "
+        "what is not listed there fails.",
+        flag="--cano-baseline",
+        metavar="FILE",
+    ),
+    Option(
+        "cano_baseline_update",
+        "bool",
+        False,
+        "Write the known failures to the file of --cano-baseline, as they are now.",
+        flag="--cano-baseline-update",
+    ),
+    Option(
+        "cano_report",
+        "args",
+        (),
+        "Reports to write: json:FILE, html:DIR, junit:FILE, github or sarif:FILE.",
+        flag="--cano-report",
+        metavar="KIND:TARGET",
+        repeats=True,
+    ),
+    Option(
+        "cano_shard",
+        "string",
+        "",
+        "Run one part of the plan, such as 2/5; python -m pytest_cano merge puts the "
+        "reports of all parts together.",
+        flag="--cano-shard",
+        metavar="I/N",
+    ),
+    Option(
+        "cano_profile",
+        "string",
+        "",
+        "Take the settings of a profile: smoke, ci, nightly, or a section of the ini "
+        "file such as [cano:mine].",
+        flag="--cano-profile",
+        metavar="NAME",
+    ),
+    Option(
         "cano_select",
         "string",
         "cano",
@@ -194,10 +255,27 @@ MARKERS = (
     ),
 )
 
-SELECTS = ("cano", "all")
 DETAILS = ("effects", "awaits", "lines")
 DEEPEST = 3
 DEFAULT_STORES = ("sqlite",)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOption:
+    """One report that is asked for.
+
+    Attributes:
+        kind: what it is: ``json``.
+        target: where it goes; empty where nothing was said.
+        base: the directory in which a relative path begins.
+    """
+
+    kind: str
+    target: str
+    base: Path
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.target}" if self.target else self.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +298,12 @@ class Settings:
         workers: how many processes run a test's schedules.
         fail_under: percent of the schedules that must pass, or None.
         fail_under_coverage: percent of the crash points that must be tried, or None.
+        fail_on: names of the verdicts that fail a test; empty for all.
+        max_accepted: how many schedules may be accepted, or None.
+        baseline: path of the file of known failures, or None.
+        baseline_update: whether that file is to be written.
+        reports: the reports that are asked for.
+        shard: which part of how many is to be run, from 1; None for all.
     """
 
     crash: tuple[str, ...] = ()
@@ -237,6 +321,12 @@ class Settings:
     workers: int = 1
     fail_under: int | None = None
     fail_under_coverage: int | None = None
+    fail_on: tuple[str, ...] = ()
+    max_accepted: int | None = None
+    baseline: Path | None = None
+    baseline_update: bool = False
+    reports: tuple[ReportOption, ...] = ()
+    shard: tuple[int, int] | None = None
 
     @property
     def session_crash(self) -> tuple[str, ...]:
@@ -244,106 +334,32 @@ class Settings:
         return self.crash or self.default_crash
 
 
-def resolve(given: Mapping[str, Any], ini: Mapping[str, Any]) -> Settings:
+def resolve(
+    given: Mapping[str, Any], ini: Mapping[str, Any], inipath: Path | None = None
+) -> Settings:
     """Make settings of what the command line and the ini file say.
 
     Args:
         given: value for each flag, by option name; None where it was not given.
         ini: value for each option, by name.
+        inipath: the ini file, if there is one.
 
     Raises:
         OptionError: one of them makes no sense.
     """
-    crash = tuple(given.get("cano_crash") or ())
-    default_crash = tuple(ini["cano_crash"])
-    check_selectors(crash, "--cano-crash")
-    check_selectors(default_crash, "ini option cano_crash")
-    said = _Said(given, ini)
-    stores = words(ini["cano_stores"])
-    return Settings(
-        crash=crash,
-        default_crash=default_crash,
-        select=said.one_of("cano_select", SELECTS),
-        stores=stores or DEFAULT_STORES,
-        ignore_effects=words(ini["cano_ignore_effects"]),
-        ignore_observations=words(ini["cano_ignore_observations"]),
-        endings=said.endings(),
-        depth=said.number("cano_depth", least=1, most=DEEPEST),
-        detail=said.one_of("cano_detail", DETAILS),
-        budget=said.budget(),
-        seed=said.number("cano_seed", least=0) or 0,
-        timeout=said.number("cano_timeout", least=0) or None,
-        workers=said.number("cano_workers", least=1) or 1,
-        fail_under=said.number("cano_fail_under", least=0, most=100),
-        fail_under_coverage=said.number("cano_fail_under_coverage", least=0, most=100),
-    )
+    if all(value is None for value in given.values()) and all(
+        _is_default(ini[option.name], option.default) for option in OPTIONS
+    ):
+        return Settings()
+    from .said import settings_of
+
+    return settings_of(given, ini, inipath)
 
 
-class _Said:
-    """What was said of each option: on the command line, or else in the ini file."""
-
-    def __init__(self, given: Mapping[str, Any], ini: Mapping[str, Any]) -> None:
-        self._given = given
-        self._ini = ini
-
-    def _of(self, name: str) -> tuple[str, Any]:
-        """Return where an option was set, and its value."""
-        value = self._given.get(name)
-        if value is None:
-            return f"ini option {name}", self._ini[name]
-        return f"--{name.replace('_', '-')}", value
-
-    def one_of(self, name: str, known: tuple[str, ...]) -> str:
-        source, text = self._of(name)
-        text = text.strip()
-        if text not in known:
-            raise OptionError(
-                f"{source}: {text!r} is not one of {', '.join(known)}"
-                + suggestion(text, known)
-            )
-        return str(text)
-
-    def number(self, name: str, *, least: int, most: int | None = None) -> int | None:
-        source, text = self._of(name)
-        text = text.strip()
-        if not text:
-            return None
-        if (
-            not text.isdecimal()
-            or int(text) < least
-            or (most is not None and int(text) > most)
-        ):
-            range_ = f"from {least} on" if most is None else f"from {least} to {most}"
-            raise OptionError(f"{source}: {text!r} is no whole number {range_}")
-        return int(text)
-
-    def endings(self) -> tuple[str, ...]:
-        source, value = self._of("cano_ending")
-        names = words(value)
-        return check_endings(names, source) if names else ("raise",)
-
-    def budget(self) -> str:
-        source, text = self._of("cano_budget")
-        text = text.strip()
-        if text:
-            from .budget import parse_budget
-            from .notation import SelectorError
-
-            try:
-                parse_budget(text)
-            except SelectorError as error:
-                raise OptionError(f"{source}: {error}") from None
-        return str(text)
-
-
-def check_endings(names: Iterable[str], source: str) -> tuple[str, ...]:
-    """Return the endings that are meant; an `OptionError` names their source."""
-    from .selectors import SelectorError, parse_endings
-
-    try:
-        return parse_endings(names)
-    except SelectorError as error:
-        raise OptionError(f"{source}: {error}") from None
+def _is_default(value: object, default: object) -> bool:
+    if isinstance(default, tuple):
+        return not value
+    return value == default
 
 
 def words(values: Iterable[str]) -> tuple[str, ...]:
@@ -351,23 +367,3 @@ def words(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(
         word for value in values for word in value.replace(",", " ").split() if word
     )
-
-
-def check_selectors(texts: Iterable[str], source: str) -> None:
-    """Raise `OptionError` unless every text is a selector, naming its source."""
-    texts = tuple(texts)
-    if not texts:
-        return
-    from .selectors import SelectorError, parse_selectors
-
-    for text in texts:
-        try:
-            parse_selectors(text)
-        except SelectorError as error:
-            raise OptionError(f"{source}: {error}") from None
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean ...?`` where something known is near, else nothing."""
-    near = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""

@@ -6,7 +6,7 @@ our fixtures asked for.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .fixtures import Handle
     from .ledger import EffectLedger
     from .life import Life
+    from .report.registry import Report
 
 SETTINGS = pytest.StashKey[options.Settings]()
 
@@ -116,6 +117,25 @@ class HookSpecs:
             kwargs: its keyword arguments.
         """
 
+    @pytest.hookspec(firstresult=True)
+    def pytest_cano_report(self, kind: str, target: str) -> Report | None:
+        """Make a report of a kind that is not ours, or in the place of one that is.
+
+        Called once for each ``--cano-report=KIND:TARGET``, in the process that shows
+        the results, before anything is collected: what is raised there as ValueError
+        is a usage error. The first answer counts; None leaves the kind to others.
+
+        Example::
+
+            def pytest_cano_report(kind, target):
+                if kind == "chat":
+                    return Chat(target)  # has write(document), which returns lines
+
+        Args:
+            kind: what stands before the colon.
+            target: what stands behind it; empty if there is none.
+        """
+
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Register our own hooks."""
@@ -127,13 +147,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("cano", "crash tests of workflows")
     for option in options.OPTIONS:
         if option.flag is not None:
-            group.addoption(
-                option.flag,
-                action="append" if option.repeats else "store",
-                dest=option.name,
-                metavar=option.metavar,
-                help=option.help,
-            )
+            said: dict[str, Any] = {"action": "store_true", "default": None}
+            if option.kind != "bool":
+                action = "append" if option.repeats else "store"
+                said = {"action": action, "metavar": option.metavar}
+            group.addoption(option.flag, dest=option.name, help=option.help, **said)
         parser.addini(
             option.name, option.help, type=option.kind, default=option.default
         )
@@ -151,11 +169,18 @@ def pytest_configure(config: pytest.Config) -> None:
                 if option.flag is not None
             },
             {option.name: config.getini(option.name) for option in options.OPTIONS},
+            config.inipath,
         )
+        reports: Mapping[str, Report] = {}
+        if settings.reports or settings.baseline:
+            from .report.opening import open_reports
+
+            reports = open_reports(config, settings)
     except options.OptionError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SETTINGS] = settings
-    config.pluginmanager.register(CrashSession(config, settings), "cano-session")
+    session = CrashSession(config, settings, reports)
+    config.pluginmanager.register(session, "cano-session")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -165,27 +190,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wants_store = "cano_store" in metafunc.fixturenames
     if not marks and not wants_store:
         return
-    from . import markers
-    from .stores import backends_of
+    from .choice import prepare
 
-    try:
-        for mark in marks:
-            if mark.name == "cano_crash":
-                markers.crash_marker(mark)
-            elif mark.name == "cano_accept":
-                markers.accept_marker(mark)
-        backends = backends_of(test, metafunc.config.stash[SETTINGS])
-    except options.OptionError as error:
-        path, line, _ = test.location
-        raise pytest.Collector.CollectError(
-            f"{path}:{(line or 0) + 1}: {error}"
-        ) from None
-    own = any(
-        "cano_store" in markers.argnames(mark)
-        for mark in test.iter_markers("parametrize")
-    )
-    if wants_store and len(backends) > 1 and not own:
-        metafunc.parametrize("cano_store", backends, indirect=True)
+    prepare(metafunc, marks, wants_store=wants_store)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -218,12 +225,19 @@ def pytest_runtest_protocol(
 class CrashSession:
     """What this process knows of the crash tests, its workers' included."""
 
-    def __init__(self, config: pytest.Config, settings: options.Settings) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        settings: options.Settings,
+        reports: Mapping[str, Report],
+    ) -> None:
         self._config = config
         self._settings = settings
+        self._reports = reports
         self._session: Any = None
         self._results: list[dict[str, Any]] = []
         self._problems: list[str] = []
+        self._lines: Sequence[str] = ()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -267,8 +281,10 @@ class CrashSession:
         result = yield
         if hasattr(self._config, "workerinput") or self._runs_none:
             return result
-        if session.testscollected:
-            self._problems = [*self._session_problems()]
+        if session.testscollected and self._settings != options.Settings():
+            from .report.closing import problems_of
+
+            self._problems = [*problems_of(self._settings, self._results)]
             session.testsfailed += len(self._problems)
         return result
 
@@ -277,24 +293,20 @@ class CrashSession:
         names = ("collectonly", "setuponly", "setupplan")
         return any(self._config.getoption(name, False) for name in names)
 
-    def _session_problems(self) -> Iterator[str]:
-        settings = self._settings
-        if settings.session_crash:
-            from .report.session import unmet_problems
-
-            yield from unmet_problems(settings, self._results)
-        if (settings.fail_under, settings.fail_under_coverage) != (None, None):
-            from .report.gate import gate_problems
-            from .report.terminal import summaries_of
-
-            yield from gate_problems(settings, [*summaries_of(self._results)])
-
-    def pytest_sessionfinish(self) -> None:
-        """Remember what has failed, for the next session to try first."""
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Remember what has failed, for the next session; write what is to be."""
         if self._results:
             from .sharing import keep_failures
 
             keep_failures(self._config, self._results)
+        if self._reports or self._settings.baseline_update:
+            from .report.closing import close_session
+
+            closed = close_session(
+                self._config, session, self._reports, self._results, self._problems
+            )
+            self._lines = closed.lines
+            self._problems += closed.problems
 
     def interrupted(self, result: dict[str, Any]) -> None:
         """Take what is known of a test that will have no reports."""
@@ -304,10 +316,10 @@ class CrashSession:
         self, terminalreporter: pytest.TerminalReporter
     ) -> None:
         """Tell what was found."""
-        if self._results or self._problems:
+        if self._results or self._problems or self._lines:
             from .report.terminal import write_summary
 
-            write_summary(terminalreporter, self._results, self._problems)
+            write_summary(terminalreporter, self._results, self._problems, self._lines)
         elif idle := self._idle():
             terminalreporter.write_line(
                 f"{', '.join(idle)}: nothing was crashed; say what is to be, for "

@@ -8,11 +8,13 @@ from typing import Any, Final
 import pytest
 
 from .budget import UNLIMITED, Budget, SessionBudget
+from .known import KnownFailures, Listed
 from .options import Settings
 from .plugin import FIXTURES
 from .schedule import Schedule
 
 _BUDGET = pytest.StashKey[SessionBudget]()
+_KNOWN = pytest.StashKey[KnownFailures]()
 _SHARE = pytest.StashKey[Budget]()
 
 CACHE: Final = "cano/failed"
@@ -59,6 +61,22 @@ def _is_searched(item: pytest.Item, settings: Settings) -> bool:
     chosen = settings.select == "all" or uses_cano(item)
     marked = item.get_closest_marker("cano_crash") is not None
     return "cano" in names or (chosen and (marked or bool(settings.session_crash)))
+
+
+def known_failures(config: pytest.Config, settings: Settings) -> Mapping[str, Listed]:
+    """Return the known failures of every test; read once.
+
+    Raises:
+        KnownError: their file can't be read.
+    """
+    if settings.baseline is None:
+        return {}
+    known = config.stash.get(_KNOWN, None)
+    if known is None:
+        new = settings.baseline_update and not settings.baseline.exists()
+        known = KnownFailures() if new else KnownFailures.read(settings.baseline)
+        config.stash[_KNOWN] = known
+    return known.tests
 
 
 def earlier_failures(config: pytest.Config, nodeid: str) -> tuple[str, ...]:

@@ -34,7 +34,12 @@ class Verdict(StrEnum):
     @property
     def fails(self) -> bool:
         """Whether a schedule of this verdict has failed."""
-        return self.value not in ("PASS", "ACCEPTED")
+        return self.value not in ("PASS", "ACCEPTED", "KNOWN", "TOLERATED")
+
+    @property
+    def excused(self) -> bool:
+        """Whether something was found that is to fail nothing."""
+        return not self.fails and self.value != "PASS"
 
     NOT_FIRED = "NOT_FIRED", "the planned crash was never reached, so nothing is proved"
     TIMEOUT = "TIMEOUT", "a life did not end, and had to be ended"
@@ -55,6 +60,8 @@ class Verdict(StrEnum):
     )
     FLAKY_BASELINE = "FLAKY_BASELINE", "two undisturbed runs differ"
     ACCEPTED = "ACCEPTED", "it fails as it was declared to"
+    KNOWN = "KNOWN", "it fails as the file of known failures says"
+    TOLERATED = "TOLERATED", "what was found is not among the verdicts that fail"
     PASS = "PASS", "the outside world can't tell the difference"
 
 
@@ -340,6 +347,7 @@ class Trial:
         name: what it is called, if it is no trial of one schedule.
         selector: what selects it, if that is not the schedule itself.
         output: what its lives have written, as sections, if it has failed.
+        excuse: what was found, and why that fails nothing, if it is excused.
     """
 
     schedule: Schedule
@@ -352,6 +360,7 @@ class Trial:
     name: str = ""
     selector: str = ""
     output: tuple[tuple[str, str], ...] = ()
+    excuse: str = ""
 
     @property
     def text(self) -> str:

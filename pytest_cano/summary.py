@@ -28,7 +28,8 @@ class Summary:
         left_out: how many schedules the budget was too small for.
         outdated: earlier failures that can't happen any more.
         covered: what it exercised of each workflow, as `Coverage.as_builtins` has it.
-        accepted: for each schedule that failed as it was declared to, how and why.
+        excused: for each schedule that fails nothing although something was found,
+            what that was, and why.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Summary:
     left_out: int = 0
     outdated: Sequence[str] = ()
     covered: Sequence[Mapping[str, Any]] = ()
-    accepted: Mapping[str, str] = field(default_factory=dict)
+    excused: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def failed(self) -> Mapping[str, str]:

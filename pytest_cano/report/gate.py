@@ -1,59 +1,54 @@
-"""The gate: how much of a session's crash tests must have passed, and been tried."""
+"""The gate: what a session's crash tests have to reach."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from ..options import Settings
-from ..summary import Summary
+from ..records.document import Gate
+from ..story import Verdict
 from ..wording import count
-from .summary import crashed_points
+from .score import Score
 
 
-def gate_problems(settings: Settings, summaries: Sequence[Summary]) -> Iterator[str]:
+def gate_problems(gate: Gate, score: Score) -> Iterator[str]:
     """Say what a session falls short of, a problem for each limit that was set.
 
     Args:
-        settings: of the session.
-        summaries: of all tests that were to be crashed.
+        gate: the limits.
+        score: what all tests that were to be crashed come to.
     """
-    run = sum(summary.explored for summary in summaries)
-    failed = sum(len(summary.failed) + len(summary.accepted) for summary in summaries)
-    points = sum(len(summary.points) for summary in summaries)
-    crashed = sum(len(crashed_points(summary)) for summary in summaries)
-    left_out = sum(summary.left_out for summary in summaries)
     yield from _short_of(
-        "--cano-fail-under",
-        settings.fail_under,
-        run - failed,
-        run,
-        "schedule",
-        "passed",
+        "--cano-fail-under", gate.fail_under, score.passed, score.run, "schedule passed"
     )
     for problem in _short_of(
         "--cano-fail-under-coverage",
-        settings.fail_under_coverage,
-        crashed,
-        points,
-        "crash point",
-        "crashed",
+        gate.fail_under_coverage,
+        score.crashed,
+        score.points,
+        "crash point crashed",
     ):
-        rest = (
-            f"; the budget left out {count(left_out, 'schedule')}" if left_out else ""
+        left_out = count(score.left_out, "schedule")
+        yield problem + (f"; the budget left out {left_out}" if score.left_out else "")
+    accepted, most = score.excused.get(Verdict.ACCEPTED, 0), gate.max_accepted
+    if most is not None and accepted > most:
+        yield (
+            f"--cano-max-accepted: {count(accepted, 'schedule')} accepted as they "
+            f"fail, more than {most}"
         )
-        yield problem + rest
 
 
 def _short_of(
-    option: str, least: int | None, reached: int, of: int, thing: str, what: str
+    option: str, least: int | None, reached: int, of: int, what: str
 ) -> Iterator[str]:
+    """Say that less was reached than should be; ``what`` is a thing and its verb."""
     if least is None:
         return
     if not of:
         yield f"{option}: nothing was crashed, so there is nothing to trust"
     elif 100 * reached < least * of:
+        thing, _, verb = what.rpartition(" ")
         percent = f"{100 * reached // of} %"
         yield (
-            f"{option}: {reached} of {count(of, thing)} {what} ({percent}), "
+            f"{option}: {reached} of {count(of, thing)} {verb} ({percent}), "
             f"less than {least} %"
         )

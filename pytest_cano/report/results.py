@@ -15,32 +15,12 @@ if TYPE_CHECKING:
     from ..summary import Summary
 
 EXPECTED_TO_FAIL = "expected to fail"
+INTERRUPTED = "interrupted"
 
 
-def tell(
-    own: Sequence[pytest.TestReport],
-    *,
-    unmet: Iterable[Selector],
-    points: Iterable[str] = (),
-    summary: Summary | None = None,
-    limits: Iterable[str] = (),
-    searched: bool = False,
-    idle: list[str] | None = None,
-) -> None:
-    """Attach what the session wants to know of a test."""
-    entries.attach(
-        own[-1],
-        result_of(
-            own[-1].nodeid,
-            outcome_of(own),
-            unmet=unmet,
-            points=points,
-            summary=summary,
-            limits=limits,
-            searched=searched,
-            idle=idle,
-        ),
-    )
+def tell(own: Sequence[pytest.TestReport], **known: Any) -> None:
+    """Attach what the session wants to know of a test; see `result_of`."""
+    entries.attach(own[-1], result_of(own[-1].nodeid, outcome_of(own), **known))
 
 
 def result_of(
@@ -48,19 +28,34 @@ def result_of(
     outcome: str,
     *,
     unmet: Iterable[Selector],
-    points: Iterable[str],
-    summary: Summary | None,
+    points: Iterable[str] = (),
+    summary: Summary | None = None,
+    record: str | None = None,
     limits: Iterable[str] = (),
     searched: bool = False,
     idle: list[str] | None = None,
 ) -> dict[str, Any]:
-    """Return what the session wants to know, in builtins, for it may be elsewhere."""
+    """Return what the session wants to know, in builtins, for it may be elsewhere.
+
+    Args:
+        test: its node id.
+        outcome: how its undisturbed run ended.
+        unmet: selectors that selected nothing in it.
+        points: the crash points that it met, as text.
+        summary: of its schedules; None if there were none.
+        record: all that reports are made of, as text; None if there are none.
+        limits: what else was left out, and why.
+        searched: whether it searched by itself.
+        idle: a line for each pattern to be ignored that nothing here has; None if
+            nobody knows.
+    """
     return {
         "test": test,
         "outcome": outcome,
         "unmet": [str(selector) for selector in unmet],
         "points": list(points),
         "summary": None if summary is None else asdict(summary),
+        "record": record,
         "limits": list(limits),
         "searched": searched,
         "idle": idle,

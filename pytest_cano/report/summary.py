@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from ..coverage import Coverage, merged
 from ..faults import FAULTS
 from ..moments import MOMENTS
-from ..schedule import CrashPoint
 from ..story import Verdict
 from ..summary import Summary
 from ..wording import count
@@ -21,6 +21,7 @@ from .groups import (
     single_point,
 )
 from .reexecution import coverage_text
+from .score import Score, crashed_points
 
 Cells: TypeAlias = dict[tuple[str, str], list[str]]
 
@@ -58,8 +59,8 @@ def summary_line(summary: Summary, *, width: int = 0) -> str:
         parts.append("not crashed")
     else:
         parts += _parts(summary)
-    if summary.accepted:
-        parts.append(f"{len(summary.accepted)} accepted")
+    excused = Counter(summary.verdicts[name] for name in summary.excused)
+    parts += (f"{number} {verdict.lower()}" for verdict, number in excused.items())
     parts.append(f"{summary.seconds:.1f} s")
     return "  ".join(parts)
 
@@ -117,21 +118,7 @@ def matrix_text(summaries: Sequence[Summary]) -> str:
 
 def score_text(summaries: Sequence[Summary]) -> str:
     """Return the last lines: how much passed, of how much that there is."""
-    run = sum(summary.explored for summary in summaries)
-    failed = sum(len(summary.failed) for summary in summaries)
-    points = sum(len(summary.points) for summary in summaries)
-    crashed = sum(len(crashed_points(summary)) for summary in summaries)
-    accepted = sum(len(summary.accepted) for summary in summaries)
-    passed = run - failed - accepted
-    score = f"score  {passed}/{run} schedules passed"
-    if run:
-        score += f" ({100 * passed // run} %)"
-    if accepted:
-        score += f", {accepted} accepted"
-    if crashed or not run:
-        # Nested schedules cover no crash point by themselves.
-        score += f"   coverage  {crashed}/{points} crash points"
-    return "\n".join(filter(None, (score, _search_text(summaries))))
+    return "\n".join(filter(None, (str(Score.of(summaries)), _search_text(summaries))))
 
 
 def _search_text(summaries: Sequence[Summary]) -> str:
@@ -169,17 +156,18 @@ def summary_text(summaries: Sequence[Summary]) -> str:
     blocks = (
         lines,
         matrix_text(summaries),
-        "\n".join(_accepted(summaries)),
+        "\n".join(_excused(summaries)),
         "\n".join(limits),
         "\n".join(filter(None, end)),
     )
     return "\n\n".join(block for block in blocks if block)
 
 
-def _accepted(summaries: Sequence[Summary]) -> Iterator[str]:
+def _excused(summaries: Sequence[Summary]) -> Iterator[str]:
     for summary in summaries:
-        for schedule, why in summary.accepted.items():
-            yield f"accepted  {summary.name} [{schedule}] {why}"
+        for schedule, why in summary.excused.items():
+            verdict = summary.verdicts[schedule].lower()
+            yield f"{verdict}  {summary.name} [{schedule}] {why}"
 
 
 def _matrix(summary: Summary) -> Iterator[str]:
@@ -216,7 +204,8 @@ def _cell(verdicts: Sequence[str] | None) -> str:
         return "-"
     failed = [verdict for verdict in verdicts if Verdict[verdict].fails]
     if not failed:
-        return "accepted" if "ACCEPTED" in verdicts else "ok"
+        excused = (verdict for verdict in verdicts if Verdict[verdict].excused)
+        return next(excused, "ok").lower()
     many = f" {len(failed)}/{len(verdicts)}" if len(verdicts) > 1 else ""
     return failed[0] + many
 
@@ -224,10 +213,3 @@ def _cell(verdicts: Sequence[str] | None) -> str:
 def _ratio(summary: Summary, texts: Sequence[str], more: int = 0) -> str:
     passed = sum(summary.verdicts.get(text) == "PASS" for text in texts)
     return f"{passed + more}/{len(texts) + more}"
-
-
-def crashed_points(summary: Summary) -> set[CrashPoint | None]:
-    """Return the points of the undisturbed run at which something has happened."""
-    return {single_point(text) for text in summary.verdicts} & {
-        single_point(text) for text in summary.points
-    }

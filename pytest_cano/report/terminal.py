@@ -73,19 +73,28 @@ def write_summary(
     terminal: pytest.TerminalReporter,
     results: Iterable[Mapping[str, Any]],
     problems: Sequence[str],
+    lines: Sequence[str] = (),
 ) -> None:
-    """Write the summary of a session's crash tests."""
+    """Write the summary of a session's crash tests.
+
+    Args:
+        terminal: where to.
+        results: what each test has left.
+        problems: what is wrong with the session as a whole.
+        lines: what its reports have to say.
+    """
     results = list(results)
     summaries = list(summaries_of(results))
     limits = [limit for result in results for limit in result["limits"]]
     if summaries:
         limits += idle_patterns(results)
     failed = bool(problems) or any(
-        summary.failed or summary.accepted for summary in summaries
+        summary.failed or summary.excused for summary in summaries
     )
-    if not (summaries or problems or limits):
-        return
-    if terminal.config.get_verbosity() < 0 and not failed:
+    quiet = terminal.config.get_verbosity() < 0 and not failed
+    if quiet or not (summaries or problems or limits):
+        for line in lines:
+            terminal.write_line(line)
         return
     terminal.write_sep("=", "cano crash summary")
     if summaries:
@@ -93,6 +102,8 @@ def write_summary(
             terminal.write_line(line)
     for limit in limits:
         terminal.write_line(limit)
+    for line in lines:
+        terminal.write_line(line)
     for problem in problems:
         terminal.write_line(f"ERROR {problem}", red=True, bold=True)
         terminal.stats.setdefault("error", []).append(_error(terminal, problem))

@@ -288,7 +288,7 @@ def test_a_point_at_which_several_things_happen_counts_once():
     assert summary_line(summary) == (
         "t  0/1 crash points of 3  unsynced 4/4 at 2 of 3 points  1.0 s"
     )
-    assert score_text([summary]).endswith("coverage  2/3 crash points")
+    assert score_text([summary]).endswith("  2/3 crash points   worst  LOST_WORK")
     assert "LOST_WORK 1/3" in matrix_text([summary])
     assert failed_line(summary) == "1 of 5 schedules failed: B@end LOST_WORK"
 
@@ -328,11 +328,13 @@ def test_the_matrix_keeps_runs_apart():
     assert lines == ["t           end", "  A         ok", "  run 2: A  LOST"]
 
 
-def test_nested_schedules_alone_have_neither_matrix_nor_coverage():
+def test_nested_schedules_alone_have_no_matrix_and_cover_nothing():
     nested = Summary("t", POINTS, {"Start@end > Process@start": "LOST"})
 
     assert not matrix_text([nested])
-    assert score_text([nested]) == "score  0/1 schedules passed (0 %)"
+    assert score_text([nested]) == (
+        "score  0/1 schedules passed (0 %)   coverage  0/6 crash points   worst  LOST"
+    )
 
 
 def test_one_is_no_plural():
@@ -343,7 +345,8 @@ def test_one_is_no_plural():
 
 def test_the_score_has_its_coverage():
     assert score_text([PASSED, FAILED]) == (
-        "score  9/12 schedules passed (75 %)   coverage  11/12 crash points"
+        "score  9/12 schedules passed (75 %)   coverage  11/12 crash points   "
+        "worst  DUPLICATED"
     )
     assert score_text([]) == "score  0/0 schedules passed   coverage  0/0 crash points"
 
@@ -358,5 +361,5 @@ def test_the_whole_summary():
         "\n"
         "X is left out.\n"
         "\n"
-        "score  8/8 schedules passed (100 %)   coverage  8/8 crash points"
+        "score  8/8 schedules passed (100 %)   coverage  8/8 crash points   worst  PASS"
     )

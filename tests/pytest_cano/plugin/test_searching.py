@@ -43,7 +43,7 @@ def test_a_nested_schedule_has_an_entry_of_its_own_where_it_is_distinct(project)
     result.stdout.fnmatch_lines(
         [
             "test_safe  3/3 crash points of 8  depth 2: */*  * s",
-            "score  * schedules passed (100 %)   coverage  3/8 crash points",
+            "score  * schedules passed (100 %)   coverage  3/8 crash points*",
             "search  * nested schedules came to 3 distinct states",
         ]
     )

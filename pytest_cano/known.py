@@ -1,0 +1,231 @@
+"""Known failures: a file of what fails today, and must not become more.
+
+A schedule that is listed fails nothing while it fails as it is listed. What is not
+listed fails; so does what is listed and passes, until the file is written anew.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Self, final
+
+from .moments import MOMENTS
+from .records.files import write_whole
+from .schedule import Schedule
+from .story import Story, Trial, Verdict
+from .summary import Summary
+
+FORMAT: Final = "pytest-cano baseline"
+VERSION: Final = 1
+
+KNOWABLE: Final = frozenset(
+    verdict
+    for verdict in Verdict
+    # These prove nothing, so there is nothing to be known.
+    if verdict.fails and verdict not in (Verdict.NOT_FIRED, Verdict.FLAKY_BASELINE)
+)
+
+
+class KnownError(ValueError):
+    """A file of known failures can't be read; the message says why."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Known:
+    """How one schedule is known to fail.
+
+    Attributes:
+        verdict: what is found.
+        reason: what that comes to, or whatever somebody wrote there.
+    """
+
+    verdict: Verdict
+    reason: str = ""
+
+
+Listed = Mapping[str, Known]
+"""The known failures of one test, by schedule."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class KnownFailures:
+    """The known failures of a whole suite.
+
+    Attributes:
+        tests: by node id.
+    """
+
+    tests: Mapping[str, Listed] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file of known failures.
+
+        Raises:
+            KnownError: it can't be read, or is none.
+        """
+        try:
+            return cls.parse(path.read_text("utf-8"))
+        except FileNotFoundError:
+            raise KnownError(
+                f"{path} is not there; --cano-baseline-update writes it"
+            ) from None
+        except OSError as error:
+            raise KnownError(f"{path} can't be read: {error.strerror}") from None
+        except ValueError as error:
+            raise KnownError(f"{path} is no list of known failures: {error}") from None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the text of such a file.
+
+        Raises:
+            ValueError: it is none.
+        """
+        data = json.loads(text)
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise ValueError(f"it has no 'format': {FORMAT!r}")
+        if data.get("version") != VERSION:
+            raise ValueError(
+                f"it is of version {data.get('version')!r}; this pytest-cano reads "
+                f"version {VERSION}"
+            )
+        return cls(
+            {
+                test: {name: _known(test, name, each) for name, each in listed.items()}
+                for test, listed in _mapping(data.get("known"), "known").items()
+            }
+        )
+
+    def __str__(self) -> str:
+        known = {
+            test: {
+                name: {"verdict": each.verdict.value, "reason": each.reason}
+                for name, each in sorted(listed.items())
+            }
+            for test, listed in sorted(self.tests.items())
+            if listed
+        }
+        whole = {"format": FORMAT, "version": VERSION, "known": known}
+        return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+    def updated(self, found: Iterable[tuple[str, Summary]]) -> KnownFailures:
+        """Return what is known after a session; what it did not run stays.
+
+        Args:
+            found: for each test that was crashed its id, and what is known of it.
+        """
+        tests = {test: dict(listed) for test, listed in self.tests.items()}
+        for test, summary in found:
+            listed = tests.setdefault(test, {})
+            for name in (*summary.verdicts, *summary.outdated):
+                before = listed.pop(name, None)
+                if summary.verdicts.get(name) != Verdict.KNOWN:
+                    continue
+                verdict, _, reason = summary.excused[name].partition(": ")
+                now = Known(Verdict[verdict], reason)
+                # What somebody wrote about it is worth more than what we would.
+                same = before is not None and before.verdict is now.verdict
+                listed[name] = before if same and before is not None else now
+        return KnownFailures(tests)
+
+    def write(self, path: Path) -> None:
+        """Write the file, whole or not at all.
+
+        Raises:
+            OSError: it can't be written.
+        """
+        write_whole(path, str(self))
+
+
+def _mapping(data: object, what: str) -> Mapping[str, Any]:
+    if not isinstance(data, dict):
+        raise ValueError(f"{what!r} is no object")
+    return data
+
+
+def _known(test: str, name: str, data: object) -> Known:
+    where = f"{test} [{name}]"
+    said = _mapping(data, where)
+    verdict = next((each for each in KNOWABLE if each == said.get("verdict")), None)
+    if verdict is None:
+        raise ValueError(f"{where}: {said.get('verdict')!r} is no verdict of a failure")
+    return Known(verdict, str(said.get("reason", "")))
+
+
+def _may_happen(name: str, baseline: Story) -> bool:
+    """Say whether the first life of a schedule can go as it says."""
+    try:
+        point = Schedule.parse(name).faults[0].point
+    except ValueError:
+        return True  # it is called otherwise
+    # Points within a task are met only if somebody asks for them.
+    return point in baseline.points or bool(MOMENTS[point.moment].detail)
+
+
+def difference(before: str, after: str, name: str) -> list[str]:
+    """Return the lines of a unified diff of two such files."""
+    lines = difflib.unified_diff(
+        before.splitlines(), after.splitlines(), name, f"{name} (new)", lineterm="", n=1
+    )
+    return list(lines)
+
+
+@final
+class Ratchet:
+    """The known failures of one test, and what has become of them.
+
+    Args:
+        listed: what is known of the test.
+        file: how messages call the file.
+        updating: whether the file is being written anew, so that all becomes known.
+    """
+
+    def __init__(self, listed: Listed, file: str, *, updating: bool = False) -> None:
+        self._listed = listed
+        self._file = file
+        self._updating = updating
+        self._better: dict[str, str] = {}
+
+    def gone(self, baseline: Story) -> list[str]:
+        """Return what is listed and begins where the program does not come by."""
+        return [name for name in self._listed if not _may_happen(name, baseline)]
+
+    def judge(self, trial: Trial) -> Trial:
+        """Return the trial, as a known failure if it is one."""
+        known = self._listed.get(trial.text)
+        found = trial.findings[0].verdict if trial.findings else trial.verdict
+        if trial.verdict.fails:
+            if found in KNOWABLE and (
+                self._updating or (known is not None and known.verdict is found)
+            ):
+                reason = trial.findings[0].message
+                if known is not None and known.verdict is found:
+                    reason = known.reason or reason
+                excuse = f"{found}: {reason}"
+                return replace(trial, verdict=Verdict.KNOWN, excuse=excuse)
+        elif known is not None and not self._updating:
+            now = "passes" if trial.verdict is Verdict.PASS else f"is {trial.verdict}"
+            self._better[trial.text] = f"{now} now"
+        return trial
+
+    def outdated(self, schedules: Iterable[str]) -> None:
+        """Take note of what can't happen any more."""
+        if not self._updating:
+            for name in schedules:
+                if name in self._listed:
+                    self._better[name] = "can't happen any more"
+
+    def problems(self) -> Iterator[str]:
+        """Say what is listed and should not be; asked when the search is over."""
+        for name, how in self._better.items():
+            yield (
+                f"{self._file}: {name} {how}, and is listed there as "
+                f"{self._listed[name].verdict}; --cano-baseline-update takes it out"
+            )

@@ -1,0 +1,104 @@
+"""Documents as JSON, and back: points and schedules as their texts, bytes as base64."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any, TypeVar
+
+from cattrs import transform_error
+from cattrs.errors import BaseValidationError
+from cattrs.gen import make_dict_unstructure_fn, override
+from cattrs.preconf.json import JsonConverter, make_converter
+
+from cano_core.checkpoints.row import RowKind
+
+from ..schedule import CrashPoint, Fault, Schedule
+from .document import FORMAT, VERSION, Document
+
+_T = TypeVar("_T")
+
+
+class FormatError(ValueError):
+    """A text is no document, or one of another version; the message says which."""
+
+
+def encode(value: object) -> Any:
+    """Return a value of this package as builtins that JSON knows.
+
+    What has its default is left out.
+    """
+    return _converter().unstructure(value)
+
+
+def decode(data: object, kind: type[_T]) -> _T:
+    """Return the value of that class that builtins stand for.
+
+    Raises:
+        FormatError: they stand for none; the message says where.
+    """
+    try:
+        return _converter().structure(data, kind)
+    except BaseValidationError as error:
+        raise FormatError("; ".join(transform_error(error)[:3])) from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(str(error)) from None
+
+
+def to_text(value: object) -> str:
+    """Return a value of this package as JSON, on one line."""
+    return json.dumps(encode(value), ensure_ascii=False)
+
+
+def from_text(text: str, kind: type[_T]) -> _T:
+    """Return the value of that class that a text stands for.
+
+    Raises:
+        FormatError: it stands for none; the message says where.
+    """
+    return decode(json.loads(text), kind)
+
+
+def to_json(document: Document) -> str:
+    """Return a document as JSON text."""
+    return json.dumps(encode(document), indent=1, ensure_ascii=False) + "\n"
+
+
+def from_json(text: str | bytes) -> Document:
+    """Read a document.
+
+    Raises:
+        FormatError: it is none; the message says why.
+    """
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise FormatError(f"it is no JSON: {error}") from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise FormatError("it is no report of pytest-cano (--cano-report=json:FILE)")
+    if data.get("version") != VERSION:
+        raise FormatError(
+            f"it is a report of format version {data.get('version')!r}, and this "
+            f"pytest-cano reads version {VERSION}"
+        )
+    return decode(data, Document)
+
+
+@cache
+def _converter() -> JsonConverter:
+    converter = make_converter(omit_if_default=True)
+    text: Any
+    for text in (CrashPoint, Fault, Schedule):
+        converter.register_unstructure_hook(text, str)
+        converter.register_structure_hook(text, lambda said, kind: kind.parse(said))
+    # The number is what logs hold; the name is what readers know.
+    converter.register_unstructure_hook(RowKind, lambda kind: kind.name)
+    converter.register_structure_hook(RowKind, lambda name, _: RowKind[name])
+    said = override(omit_if_default=False)
+    converter.register_unstructure_hook(
+        Document,
+        make_dict_unstructure_fn(
+            Document, converter, _cattrs_omit_if_default=True, format=said, version=said
+        ),
+    )
+    return converter

@@ -1,0 +1,166 @@
+"""The end of a session: what is wrong with it as a whole, and its reports."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, final
+
+import pytest
+
+from ..known import KnownFailures, difference
+from ..options import Settings
+from ..plugin import SETTINGS
+from ..records.document import Document, Gate, Made, ProgramRecord
+from ..story import Verdict
+from ..summary import Summary
+from .gate import gate_problems
+from .opening import BEGAN
+from .registry import Report
+from .score import Score
+from .session import unmet_problems
+
+Results = Sequence[Mapping[str, Any]]
+"""What each test has left for the session; see `pytest_cano.report.results`."""
+
+MOST_LINES = 60
+"""Lines of a difference that are shown."""
+
+
+def summaries_in(results: Results) -> list[Summary]:
+    """Return the summary of each test that was crashed."""
+    return [Summary(**each["summary"]) for each in results if each["summary"]]
+
+
+def problems_of(settings: Settings, results: Results) -> Iterator[str]:
+    """Say what is wrong with a session that no test is to blame for."""
+    if settings.session_crash:
+        yield from unmet_problems(settings, results)
+    # A part of the plan falls short of it by itself; the parts are judged together.
+    if settings.shard is None:
+        yield from gate_problems(gate_of(settings), Score.of(summaries_in(results)))
+
+
+def gate_of(settings: Settings) -> Gate:
+    """Return the limits that a session has to reach."""
+    return Gate(
+        fail_under=settings.fail_under,
+        fail_under_coverage=settings.fail_under_coverage,
+        max_accepted=settings.max_accepted,
+        fail_on=tuple(Verdict[name] for name in settings.fail_on),
+    )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What has become of a session's reports.
+
+    Attributes:
+        lines: for the terminal.
+        problems: what could not be written, and why.
+    """
+
+    lines: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def close_session(
+    config: pytest.Config,
+    session: pytest.Session,
+    reports: Mapping[str, Report],
+    results: Results,
+    problems: Sequence[str],
+) -> Closed:
+    """Write what is to be written at the end of a session.
+
+    Args:
+        config: of the session, in the process that shows its results.
+        session: has ended.
+        reports: the reports, by what asked for each.
+        results: what each test has left.
+        problems: what is wrong with the session as a whole.
+    """
+    settings = config.stash[SETTINGS]
+    lines: list[str] = []
+    failed: list[str] = []
+    whole = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    if settings.baseline_update and whole:
+        lines += _update(settings, results, failed)
+    if reports:
+        began = session.config.stash[BEGAN]
+        arguments = config.invocation_params.args
+        made = _made(began, map(str, arguments), settings, interrupted=not whole)
+        document = document_of(settings, results, problems, made)
+        for source, report in reports.items():
+            try:
+                lines += report.write(document)
+            except OSError as error:
+                failed.append(f"{source}: it could not be written: {error}")
+    if failed and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    return Closed(tuple(lines), tuple(failed))
+
+
+def document_of(
+    settings: Settings, results: Results, problems: Sequence[str], made: Made
+) -> Document:
+    """Return everything that is known of a session."""
+    from ..records.codec import from_text
+
+    return Document(
+        made=made,
+        gate=gate_of(settings),
+        programs=tuple(
+            from_text(each["record"], ProgramRecord)
+            for each in results
+            if each["record"] is not None
+        ),
+        problems=tuple(problems),
+    ).sorted()
+
+
+def _made(
+    began: float, arguments: Iterable[str], settings: Settings, *, interrupted: bool
+) -> Made:
+    """Return how a session went that began at that time, in seconds of the epoch."""
+    shard = settings.shard
+    return Made(
+        version=version("pytest-cano"),
+        python=platform.python_version(),
+        platform=platform.system(),
+        started=datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds"),
+        seconds=round(time.time() - began, 3),
+        arguments=tuple(arguments),
+        shard="" if shard is None else f"{shard[0]}/{shard[1]}",
+        interrupted=interrupted,
+    )
+
+
+def _update(settings: Settings, results: Results, failed: list[str]) -> Iterator[str]:
+    """Write the known failures anew, and show what has changed."""
+    path = settings.baseline
+    if path is None:
+        return
+    before = KnownFailures.read(path) if path.exists() else KnownFailures()
+    crashed = [each for each in results if each["summary"]]
+    after = before.updated(
+        (each["test"], Summary(**each["summary"])) for each in crashed
+    )
+    if str(after) == str(before) and path.exists():
+        yield f"known failures  {path.name} is as it was"
+        return
+    try:
+        after.write(path)
+    except OSError as error:
+        failed.append(f"--cano-baseline: {path} could not be written: {error}")
+        return
+    changed = difference(str(before), str(after), path.name)
+    yield f"known failures  {path.name} was written"
+    yield from changed[:MOST_LINES]
+    if len(changed) > MOST_LINES:
+        yield f"… and {len(changed) - MOST_LINES} more lines"

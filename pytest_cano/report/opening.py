@@ -1,0 +1,43 @@
+"""The beginning of a session that is to write something: all is checked by then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import pytest
+
+from ..known import KnownError
+from ..options import OptionError, Settings
+from ..sharing import known_failures
+from .registry import Report, make_report
+
+BEGAN: Final = pytest.StashKey[float]()
+"""When a session began, in seconds of the epoch."""
+
+
+def open_reports(config: pytest.Config, settings: Settings) -> Mapping[str, Report]:
+    """Return the reports that this process is to write, by what asked for each.
+
+    A worker writes none, nor does a session that only lends its lives.
+
+    Raises:
+        OptionError: a report can't be written, or the known failures not be read.
+    """
+    config.stash[BEGAN] = time.time()
+    try:
+        known_failures(config, settings)
+    except KnownError as error:
+        raise OptionError(f"--cano-baseline: {error}") from None
+    lent = config.pluginmanager.has_plugin("cano-fresh-session")
+    if lent or hasattr(config, "workerinput"):
+        return {}
+    reports = {}
+    for option in settings.reports:
+        source = f"--cano-report={option}"
+        try:
+            reports[source] = make_report(option, config.hook.pytest_cano_report)
+        except ValueError as error:
+            raise OptionError(f"--cano-report: {error}") from None
+    return reports
