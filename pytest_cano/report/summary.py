@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
 
 from ..coverage import Coverage, merged
 from ..faults import FAULTS
-from ..moments import MOMENTS
-from ..story import Verdict
 from ..summary import Summary
 from ..wording import count
 from .groups import (
@@ -20,10 +17,9 @@ from .groups import (
     other_groups,
     single_point,
 )
+from .matrix import Matrix
 from .reexecution import coverage_text
 from .score import Score, crashed_points
-
-Cells: TypeAlias = dict[tuple[str, str], list[str]]
 
 LEGEND = "(-: met, not crashed in this session; blank: there is no such moment)"
 
@@ -171,43 +167,16 @@ def _excused(summaries: Sequence[Summary]) -> Iterator[str]:
 
 
 def _matrix(summary: Summary) -> Iterator[str]:
-    cells = _cells(summary)
-    states = list(dict.fromkeys(state for state, _ in cells))
-    moments = [name for name in MOMENTS if any(name == other for _, other in cells)]
-    table = [[summary.name, *moments]]
-    for state in states:
-        texts = [_cell(cells.get((state, moment))) for moment in moments]
+    matrix = Matrix.of(summary)
+    table = [[summary.name, *matrix.moments]]
+    for state in matrix.states:
+        cells = (matrix.cells.get((state, moment)) for moment in matrix.moments)
+        texts = ["" if cell is None else str(cell) for cell in cells]
         table.append([f"  {state}", *texts])
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         padded = (f"{text:<{width}}" for text, width in zip(row, widths, strict=True))
         yield "  ".join(padded).rstrip()
-
-
-def _cells(summary: Summary) -> Cells:
-    cells: Cells = {}
-    for text in dict.fromkeys((*summary.points, *summary.verdicts)):
-        point = single_point(text)
-        if point is None:
-            continue
-        run = f"run {point.run}: " if point.run != 1 else ""
-        cell = cells.setdefault((run + point.state, point.moment), [])
-        if text in summary.verdicts:
-            cell.append(summary.verdicts[text])
-    return cells
-
-
-def _cell(verdicts: Sequence[str] | None) -> str:
-    if verdicts is None:
-        return ""
-    if not verdicts:
-        return "-"
-    failed = [verdict for verdict in verdicts if Verdict[verdict].fails]
-    if not failed:
-        excused = (verdict for verdict in verdicts if Verdict[verdict].excused)
-        return next(excused, "ok").lower()
-    many = f" {len(failed)}/{len(verdicts)}" if len(verdicts) > 1 else ""
-    return failed[0] + many
 
 
 def _ratio(summary: Summary, texts: Sequence[str], more: int = 0) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from ..effects import Effect, count_effects
 from ..story import Finding, LifeStory, Story, Trial
 from .summary import (
     failed_line,
@@ -13,6 +12,8 @@ from .summary import (
     summary_line,
     summary_text,
 )
+from .tally import Tally
+from .timeline import end_of, failure_of, notes_of, way_of
 
 __all__ = [
     "failed_line",
@@ -27,9 +28,6 @@ __all__ = [
 
 LONGEST_EFFECT = 60
 """Characters of an effect that the table shows."""
-
-MOST_EFFECTS = 12
-"""Effects that the table shows, beside those that differ."""
 
 _WAY_OUT = (
     "  Two undisturbed runs differ, so no crash can be judged. Give every life the",
@@ -55,7 +53,7 @@ def failure_text(trial: Trial, *, again: str) -> str:
     blocks = [
         _finding(first),
         [line for life in trial.story.lives for line in _life(life)],
-        _effects(trial.baseline, trial.story),
+        _effects(Tally.of(trial.baseline, trial.story)),
         [f"  also    {line}" for other in others for line in _finding(other)],
         [f"  hint    {hint}" for hint in trial.story.hints],
         _failure(trial.story),
@@ -85,82 +83,36 @@ def _finding(finding: Finding) -> list[str]:
 
 
 def _life(life: LifeStory) -> Iterator[str]:
-    way = "; ".join(life.path)
-    if life.extra:
-        way = "the finished program, started once more" + (way and f": {way}")
-    elif not way:
-        way = "no state was entered"
-    yield f"  life {life.number}   {way}{_end(life)}"
-    for fault in life.struck:
-        if survived := fault.described.survived:
-            yield f"           {survived.format(fault.point)}"
-    for note in life.notes:
+    end = end_of(life)
+    yield f"  life {life.number}   {way_of(life)}" + (end and f"  {end}")
+    for note in notes_of(life):
         yield f"           {note}"
 
 
-def _end(life: LifeStory) -> str:
-    point = life.crashed_at
-    if point is not None:
-        last = life.path[-1].split(" > ")[-1] if life.path else ""
-        here = last.removeprefix("resumed at ") == point.state
-        alone = point.run == 1 and point.visit == 1
-        where = point.step if here and alone else str(point)
-        phrase = point.phrase(undoing=life.undoing)
-        if life.place:
-            phrase += f" ({life.place})"
-        return f"  crashed at {where}: {phrase}"
-    if life.ended == "failed":
-        return f"  failed: {life.reason}"
-    return "  was skipped" if life.ended == "skipped" else ""
-
-
 def _failure(story: Story) -> list[str]:
-    life = story.judged
-    if life.ended != "failed" or not life.failure.strip():
+    lines = failure_of(story)
+    if not lines:
         return []
-    lines = life.failure.strip("\n").splitlines()
-    if any(line.startswith("E  ") for line in lines[:-1]):
-        # The last line only says once more what the timeline says of this life.
-        lines = lines[:-1]
     return [
-        f"  life {life.number} failed:",
+        f"  life {story.judged.number} failed:",
         *(f"    {line}".rstrip() for line in lines),
     ]
 
 
-def _effects(baseline: Story, story: Story) -> list[str]:
-    happened = [*filter(story.is_judged, story.effects)]
-    usual, seen = count_effects(baseline.effects), count_effects(happened)
-    names = list(dict.fromkeys((*usual, *seen)))
-    shown = [
-        name
-        for number, name in enumerate(names)
-        if number < MOST_EFFECTS or usual.get(name) != seen.get(name)
-    ]
-    shown.sort(key=lambda name: usual.get(name) == seen.get(name))
-    if not shown:
+def _effects(tally: Tally) -> list[str]:
+    counts = tally.counts
+    if not counts:
         return []
-    width = max(len("effect"), *(len(_cut(name)) for name in shown))
-    compared = "undisturbed" if baseline.schedule is None else "failure alone"
+    compared = tally.compared
+    width = max(len("effect"), *(len(_cut(each.identity)) for each in counts))
     lines = [f"  {'effect':<{width}}   {compared}  this run"]
-    for name in shown:
-        before, after = usual.get(name, 0), seen.get(name, 0)
-        where = "" if before == after else _where(name, happened, baseline.effects)
-        counts = f"{before:>{len(compared)}}  {after:>8}"
-        line = f"  {_cut(name):<{width}}   {counts}   {where}"
+    for each in counts:
+        numbers = f"{each.before:>{len(compared)}}  {each.after:>8}"
+        line = f"  {_cut(each.identity):<{width}}   {numbers}   {each.location}"
         lines.append(line.rstrip())
-    if len(shown) < len(names):
-        more = len(names) - len(shown)
-        lines.append(f"  … and {more} more, as often as {compared}")
+    if tally.left_out:
+        lines.append(f"  … and {tally.left_out} more, as often as {compared}")
     return lines
-
-
-def _where(name: str, *kinds: Iterable[Effect]) -> str:
-    for effects in kinds:
-        for effect in reversed(tuple(effects)):
-            if effect.identity == name:
-                return effect.location
-    return ""
 
 
 def _cut(name: str) -> str:
