@@ -146,6 +146,7 @@ class Made:
         arguments: of the command line.
         shard: which part of the plan was run: ``2/5``; empty for all of it.
         interrupted: whether the session was ended before its end.
+        root: the directory that the paths of files are relative to.
     """
 
     version: str = ""
@@ -156,6 +157,7 @@ class Made:
     arguments: tuple[str, ...] = ()
     shard: str = ""
     interrupted: bool = False
+    root: str = ""
 
 
 @final

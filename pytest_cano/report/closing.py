@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -93,8 +93,7 @@ def close_session(
         lines += _update(settings, results, failed)
     if reports:
         began = session.config.stash[BEGAN]
-        arguments = config.invocation_params.args
-        made = _made(began, map(str, arguments), settings, interrupted=not whole)
+        made = _made(began, config, settings, interrupted=not whole)
         document = document_of(settings, results, problems, made)
         for source, report in reports.items():
             try:
@@ -125,7 +124,7 @@ def document_of(
 
 
 def _made(
-    began: float, arguments: Iterable[str], settings: Settings, *, interrupted: bool
+    began: float, config: pytest.Config, settings: Settings, *, interrupted: bool
 ) -> Made:
     """Return how a session went that began at that time, in seconds of the epoch."""
     shard = settings.shard
@@ -135,9 +134,10 @@ def _made(
         platform=platform.system(),
         started=datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds"),
         seconds=round(time.time() - began, 3),
-        arguments=tuple(arguments),
+        arguments=tuple(map(str, config.invocation_params.args)),
         shard="" if shard is None else f"{shard[0]}/{shard[1]}",
         interrupted=interrupted,
+        root=str(config.rootpath),
     )
 
 

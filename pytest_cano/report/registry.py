@@ -31,6 +31,7 @@ class Report(Protocol):
 
 REPORTS: Final = {
     "json": "json_file:JsonReport",
+    "junit": "junit_file:JUnitReport",
 }
 """The reports of our own: module and class of each."""
 
