@@ -62,7 +62,10 @@ def profile(name: str, source: str, inipath: Path | None) -> dict[str, Any]:
             f"sections of {where})" + did_you_mean(name, known)
         )
     said: dict[str, Any] = {**PROFILES.get(name, {}), **sections.get(name, {})}
-    return {key: _value(_option(key, name, inipath), said[key]) for key in said}
+    try:
+        return {key: _value(_option(key, name, inipath), said[key]) for key in said}
+    except ValueError as error:
+        raise OptionError(f"profile {name}: {error}") from None
 
 
 def _sections(path: Path) -> dict[str, Mapping[str, Any]]:
@@ -88,10 +91,9 @@ def _sections(path: Path) -> dict[str, Mapping[str, Any]]:
 def _option(key: str, name: str, inipath: Path | None) -> Option:
     option = _OPTIONS.get(key)
     if option is None:
-        where = "" if inipath is None else f"{inipath.name}: "
-        raise OptionError(
-            f"{where}profile {name}: there is no option {key!r}"
-            + did_you_mean(key, _OPTIONS)
+        where = "" if inipath is None else f" ({inipath.name})"
+        raise ValueError(
+            f"there is no option {key!r}{where}" + did_you_mean(key, _OPTIONS)
         )
     return option
 
@@ -111,5 +113,5 @@ def _value(option: Option, said: Any) -> Any:
 
 def _bool(option: Option, said: str) -> bool:
     if said.strip().lower() not in (*_YES, *_NO):
-        raise OptionError(f"{option.name} = {said}: that is neither true nor false")
+        raise ValueError(f"{option.name}: {said!r} is neither true nor false")
     return said.strip().lower() in _YES

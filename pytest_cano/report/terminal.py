@@ -17,6 +17,7 @@ from _pytest._code.code import (
 )
 from _pytest.reports import TestReport
 
+from ..story import Verdict
 from ..summary import Summary
 from .session import idle_patterns
 from .text import summary_text
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 def status(report: Any) -> tuple[str, str, str]:
     """Return category, letter and word of the report on a schedule."""
     schedule = report.cano_schedule
-    if ("cano.verdict", "ACCEPTED") in map(tuple, report.user_properties):
-        return "accepted", "a", f"ACCEPTED [{schedule}]"
+    verdict = Verdict[dict(report.user_properties)["cano.verdict"]]
+    if verdict.excused:
+        return verdict.lower(), verdict[0].lower(), f"{verdict} [{schedule}]"
     if report.passed:
         return "passed", ".", f"PASSED [{schedule}]"
     return "failed", "F", f"FAILED [{schedule}]"
