@@ -33,6 +33,7 @@ from .report.results import EXPECTED_TO_FAIL, INTERRUPTED, outcome_of, result_of
 from .report.text import failed_line, failure_text, flaky_text
 from .search import Search
 from .selectors import unmet_message
+from .sharding import sharded
 from .sharing import known_failures, share_of
 from .story import Story
 from .thinning import thinned
@@ -109,6 +110,7 @@ class _Exploration:
         listed = known_failures(item.config, settings).get(item.nodeid, {})
         self._excuses = Excuses(choice.accepts, listed, settings)
         self._recorded = bool(settings.reports)
+        self._shard = settings.shard
         self._problems: list[str] = []
         self._brief = item.config.getoption("tbstyle", "auto") == "line"
         self._program = ItemProgram(item)
@@ -157,7 +159,8 @@ class _Exploration:
                 self._disks.remove()
             return own
         checked = self._program.item.stash.get(CHECKED, False)
-        plan = thinned(self._explorer.plan(baseline), self._asked, self._item.name)
+        whole = thinned(self._explorer.plan(baseline), self._asked, self._item.name)
+        plan = sharded(whole, self._shard, self._item.nodeid)
         self._recorder.plan = plan
         problems = self._problems
         if plan.points or checked:

@@ -36,6 +36,7 @@ class Plan:
         random: how many made-up schedules there are to be.
         listed: those of the schedules that are to be run with every N there is.
         impossible: why some of what was selected can't happen: full sentences.
+        shard: which part of how many this is, from 1; None for all.
     """
 
     named: tuple[Schedule, ...]
@@ -49,6 +50,7 @@ class Plan:
     random: int = 0
     listed: frozenset[Schedule] = frozenset()
     impossible: tuple[str, ...] = ()
+    shard: tuple[int, int] | None = None
 
     @property
     def schedules(self) -> tuple[Schedule, ...]:

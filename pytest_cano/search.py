@@ -211,7 +211,8 @@ class Search:
             return
         from .made_up import make_up, run_made_up, smallest
 
-        for drawn in make_up(explorer, count):
+        part, whole = self._plan.shard or (1, 1)
+        for drawn in make_up(explorer, count)[part - 1 :: whole]:
             trial = run_made_up(explorer, drawn) if self._granted() else None
             if trial is not None:
                 self._cover(trial)

@@ -15,10 +15,9 @@ import pytest
 from ..known import KnownFailures, difference
 from ..options import Settings
 from ..plugin import SETTINGS
-from ..records.document import Document, Gate, Made, ProgramRecord
-from ..story import Verdict
+from ..records.document import Document, Made, ProgramRecord
 from ..summary import Summary
-from .gate import gate_problems
+from .gate import gate_of, gate_problems
 from .opening import BEGAN
 from .registry import Report
 from .score import Score
@@ -43,16 +42,6 @@ def problems_of(settings: Settings, results: Results) -> Iterator[str]:
     # A part of the plan falls short of it by itself; the parts are judged together.
     if settings.shard is None:
         yield from gate_problems(gate_of(settings), Score.of(summaries_in(results)))
-
-
-def gate_of(settings: Settings) -> Gate:
-    """Return the limits that a session has to reach."""
-    return Gate(
-        fail_under=settings.fail_under,
-        fail_under_coverage=settings.fail_under_coverage,
-        max_accepted=settings.max_accepted,
-        fail_on=tuple(Verdict[name] for name in settings.fail_on),
-    )
 
 
 @final

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..options import Settings
 from ..records.document import Gate
 from ..story import Verdict
 from ..wording import count
 from .score import Score
+
+
+def gate_of(settings: Settings) -> Gate:
+    """Return the limits that a session has to reach."""
+    return Gate(
+        fail_under=settings.fail_under,
+        fail_under_coverage=settings.fail_under_coverage,
+        max_accepted=settings.max_accepted,
+        fail_on=tuple(Verdict[name] for name in settings.fail_on),
+    )
 
 
 def gate_problems(gate: Gate, score: Score) -> Iterator[str]:

@@ -1,0 +1,38 @@
+"""``judge``: what a session recorded, by the oracles of today."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from typing import Any
+
+from ..options import Settings
+from ..records.rejudging import Changes, judged_again
+from .reports import STATUSES, add_options, conclude, perform, read_report
+
+_HELP = (
+    "Judge a report (json:FILE) of an earlier session by the oracles of this "
+    "pytest-cano; nothing is run."
+)
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "judge", help=_HELP, description=_HELP, epilog=STATUSES
+    )
+    parser.add_argument("report", metavar="REPORT")
+    add_options(parser)
+    parser.set_defaults(perform=_perform)
+
+
+def _perform(chosen: argparse.Namespace) -> int:
+    def work(settings: Settings) -> int:
+        document = read_report(chosen.report)
+        again = tuple(judged_again(each, document.gate) for each in document.programs)
+        for line in Changes(document.programs, again).lines():
+            sys.stdout.write(f"{line}\n")
+        return conclude(replace(document, programs=again), settings)
+
+    return perform("judge", chosen, work)

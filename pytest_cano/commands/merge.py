@@ -1,0 +1,36 @@
+"""``merge``: the reports of several sessions as one, held against the gate."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ..options import Settings
+from ..records.codec import FormatError
+from ..records.merging import merge
+from .reports import STATUSES, add_options, conclude, perform, read_report
+
+_HELP = (
+    "Put the reports (json:FILE) of several sessions together, such as those of "
+    "--cano-shard, and hold them against the gate."
+)
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "merge", help=_HELP, description=_HELP, epilog=STATUSES
+    )
+    parser.add_argument("reports", nargs="+", metavar="REPORT")
+    add_options(parser)
+    parser.set_defaults(perform=_perform)
+
+
+def _perform(chosen: argparse.Namespace) -> int:
+    def work(settings: Settings) -> int:
+        documents = {name: read_report(name) for name in chosen.reports}
+        if len(documents) < len(chosen.reports):
+            raise FormatError("a report is named twice")
+        return conclude(merge(documents), settings)
+
+    return perform("merge", chosen, work)
