@@ -20,6 +20,7 @@ class Moment:
         durable: what is durable when the life ends here.
         phrase: the same as a timeline says it; ``{index}`` is K, ``{part}`` what ran:
             the task, or the compensation.
+        finds: what a crash here brings to light.
         place: where it is: in the midst of a ``task``, at the ``edge`` behind one, or
             at an operation on the ``log``.
         detail: what has to be asked for before it is counted; empty for always.
@@ -29,6 +30,7 @@ class Moment:
     indexed: bool
     durable: str
     phrase: str
+    finds: str
     place: Literal["task", "edge", "log"] = "log"
     detail: str = ""
 
@@ -46,13 +48,21 @@ MOMENTS: Final = {
             False,
             "what was durable before: a resumed run has not read its log yet",
             "its log had not been read",
+            "restarts that come to another end when the start before them got nowhere",
         ),
-        Moment("enter", False, "nothing of this state", "nothing of it was recorded"),
+        Moment(
+            "enter",
+            False,
+            "nothing of this state",
+            "nothing of it was recorded",
+            "runs that were promised to somebody, and that nobody starts again",
+        ),
         Moment(
             "start",
             False,
             "the entry row, no effect",
             "its entry was recorded, its task had not begun",
+            "resumes that do not come back to the state",
             "task",
         ),
         Moment(
@@ -60,6 +70,7 @@ MOMENTS: Final = {
             True,
             "the entry row and the first K effects of the visit",
             "effect {index} had happened, the {part} never learnt of it",
+            "tasks that can't be repeated when they are half done",
             "task",
         ),
         Moment(
@@ -67,6 +78,7 @@ MOMENTS: Final = {
             True,
             "what the task has done before its coroutine waits for the K-th time",
             "the {part} was about to wait for the {index}. time",
+            "tasks that can't be repeated when they have come to a wait",
             "task",
             "awaits",
         ),
@@ -75,6 +87,7 @@ MOMENTS: Final = {
             True,
             "what the task has done before the K-th line that it runs of its module",
             "the {part} was about to run its {index}. line",
+            "tasks that can't be repeated from between any two lines",
             "task",
             "lines",
         ),
@@ -83,24 +96,28 @@ MOMENTS: Final = {
             True,
             "the entry row and the visit's first K memos",
             "memo {index} was recorded, the {part} never learnt of it",
+            "tasks that need more than the recorded result of run.once",
         ),
         Moment(
             "cursor",
             True,
             "the entry row and the visit's first K cursors",
             "cursor {index} was recorded, what follows it had not begun",
+            "progress that is lost, or made twice",
         ),
         Moment(
             "branch",
             True,
             "the entry row and the results of K branches, or items",
             "the result of branch {index} was recorded, nobody had seen it",
+            "branches and items that are lost, or done twice",
         ),
         Moment(
             "end",
             False,
             "the entry row and all effects; nothing about the result",
             "the task had returned, nothing was recorded",
+            "tasks that can't be repeated when they are done",
             "edge",
         ),
         Moment(
@@ -108,6 +125,7 @@ MOMENTS: Final = {
             False,
             "that the run is being rolled back; nothing of this compensation",
             "the rollback had begun, its compensation had not",
+            "rollbacks that are forgotten, or gone back on",
             "task",
         ),
         Moment(
@@ -115,6 +133,7 @@ MOMENTS: Final = {
             False,
             "all effects of the compensation; not that it has returned",
             "its compensation had returned, nothing of that was recorded",
+            "compensations that can't be repeated",
             "edge",
         ),
         Moment(
@@ -122,12 +141,14 @@ MOMENTS: Final = {
             False,
             "the exit row, or the last compensation; the log is not cleared yet",
             "the end was recorded, the log was not cleared",
+            "finished runs that run again",
         ),
         Moment(
             "cleared",
             False,
             "the outcome",
             "the run was finished, nobody had seen its result",
+            "programs that start over, for nobody saw the answer",
         ),
     )
 }

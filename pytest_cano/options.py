@@ -7,7 +7,7 @@ beyond reading values from them, and importing this module costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -360,6 +360,15 @@ def _is_default(value: object, default: object) -> bool:
     if isinstance(default, tuple):
         return not value
     return value == default
+
+
+def flags_given(value_of: Callable[[str], object]) -> list[str]:
+    """Return the flags that the command line has, by a look at each option's value."""
+    return [
+        option.flag
+        for option in OPTIONS
+        if option.flag is not None and value_of(option.name) is not None
+    ]
 
 
 def words(values: Iterable[str]) -> tuple[str, ...]:

@@ -294,11 +294,13 @@ class CrashSession:
         return any(self._config.getoption(name, False) for name in names)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Remember what has failed, for the next session; write what is to be."""
+        """Remember what has failed, and say what to read; write what is to be."""
         if self._results:
+            from .report.terminal import say_what_to_read
             from .sharing import keep_failures
 
             keep_failures(self._config, self._results)
+            say_what_to_read(self._config)
         if self._reports or self._settings.baseline_update:
             from .report.closing import close_session
 
@@ -331,12 +333,7 @@ class CrashSession:
         none = self._runs_none or not self._session.testscollected
         if none or self._settings.session_crash:
             return []
-        return [
-            option.flag
-            for option in options.OPTIONS
-            if option.flag is not None
-            and self._config.getoption(option.name) is not None
-        ]
+        return options.flags_given(self._config.getoption)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from _pytest._code.code import (
     ReprTraceback,
 )
 from _pytest.reports import TestReport
+from _pytest.stash import StashKey
 
 from ..story import Verdict
 from ..summary import Summary
@@ -25,6 +26,9 @@ from .text import summary_text
 if TYPE_CHECKING:
     import pytest
     from _pytest._io import TerminalWriter
+
+_TOLD = StashKey[bool]()
+"""Of a session: whether a failure has named what there is to read."""
 
 
 def status(report: Any) -> tuple[str, str, str]:
@@ -54,11 +58,51 @@ def colour(report: Any) -> None:
 class VerdictEntry(ReprEntryNative):
     """The text of a failure, with its first word in red."""
 
+    @property
+    def verdict(self) -> str:
+        """The verdict, or nothing where it is another complaint."""
+        first = self._split()[0]
+        return first if first in Verdict.__members__ else ""
+
+    @property
+    def ends_with_a_command(self) -> bool:
+        """Whether the last line is one to be pasted, and so another may follow it."""
+        return "".join(self.lines).rstrip().rpartition("\n")[2].startswith("  again ")
+
+    def _split(self) -> list[str]:
+        return re.split(r"(  |\n)", "".join(self.lines), maxsplit=1)
+
     def toterminal(self, tw: TerminalWriter) -> None:
         """Write it."""
-        verdict, *rest = re.split(r"(  |\n)", "".join(self.lines), maxsplit=1)
+        verdict, *rest = self._split()
         tw.write(verdict, red=True, bold=True)
         tw.write("".join(rest))
+
+
+def say_what_to_read(config: pytest.Config) -> None:
+    """Let the first failure that is shown name the command that explains it.
+
+    To be called before the failures are shown, and after they went to all reports but
+    the terminal's: then it is known which is the first, whichever process it is of.
+    """
+    terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is None or hasattr(config, "workerinput"):
+        return
+    if config.getoption("tbstyle", "auto") in ("no", "line"):
+        return
+    for report in terminal.stats.get("failed", ()):
+        trace: Any = getattr(report.longrepr, "reprtraceback", None)
+        told = [] if trace is None else trace.reprentries
+        if told and type(told[0]) is VerdictEntry:
+            gap = "" if told[0].ends_with_a_command else "\n"
+            told.append(ReprEntryNative([f"{gap}  {reading(told[0].verdict)}\n"]))
+            config.stash[_TOLD] = True
+            return
+
+
+def reading(verdict: str = "") -> str:
+    """Return the line that names what to read of a verdict, or of failures at all."""
+    return f"read    python -m pytest_cano explain {verdict}".rstrip()
 
 
 def summaries_of(results: Iterable[Mapping[str, Any]]) -> Iterator[Summary]:
@@ -109,6 +153,9 @@ def write_summary(
     for problem in problems:
         terminal.write_line(f"ERROR {problem}", red=True, bold=True)
         terminal.stats.setdefault("error", []).append(_error(terminal, problem))
+    verdicts = [each for summary in summaries for each in summary.failed.values()]
+    if (problems or verdicts) and not terminal.config.stash.get(_TOLD, False):
+        terminal.write_line(reading(verdicts[0] if verdicts else ""))
 
 
 def _error(terminal: pytest.TerminalReporter, problem: str) -> pytest.TestReport:

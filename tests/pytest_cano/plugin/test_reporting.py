@@ -21,6 +21,7 @@ cano_ignore_effects
   send('order-1')                   1         1
 
   again   pytest 'test_buggy.py::test_buggy' --cano-crash='Charge@end'
+  read    python -m pytest_cano explain DUPLICATED
 _ test_buggy _
 1 of 2 crash points failed: Charge@end DUPLICATED
 """
