@@ -48,6 +48,9 @@ NAVIGATION = {
     "Crash tests": [
         "docs/finding-bugs",
         "docs/crash-testing",
+        "docs/crash-points",
+        "docs/outside-world",
+        "docs/verdicts",
         "docs/searching",
         "docs/power-loss",
         "docs/idempotence",
@@ -65,6 +68,9 @@ NAVIGATION = {
         "docs/observing",
     ],
     "Look up": [
+        "docs/options",
+        "docs/compatibility",
+        "docs/limits",
         "docs/api",
         "docs/parity",
         "examples/README",

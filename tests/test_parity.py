@@ -1,16 +1,12 @@
 """The table that compares the engine with cano is whole, and its tests exist."""
 
-import ast
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "parity.md"
+import backed
+
+PAGE = backed.ROOT / "docs" / "parity.md"
 VERDICTS = ("better", "same", "left out, because ")
 SCENARIOS = {
     "K": 3, "R": 3, "S": 2, "P": 2, "L": 1, "V": 2, "E": 8, "T": 4, "B": 2, "O": 2,
@@ -19,32 +15,7 @@ SCENARIOS = {
 HOLES = [*range(1, 35), *range(40, 56)]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One row of one of the page's tables."""
-
-    line: int
-    cells: tuple[str, ...]
-
-
-def rows() -> Iterator[Row]:
-    for line, text in enumerate(PAGE.read_text("utf-8").splitlines(), 1):
-        if text.startswith("|") and not re.match(r"\| *(-{3,}|cano\b)", text):
-            cells = re.split(r"(?<!\\)\|", text.strip().strip("|"))
-            yield Row(line, tuple(cell.strip() for cell in cells))
-
-
-ROWS = list(rows())
-
-
-@cache
-def defined_in(path: Path) -> frozenset[str]:
-    tree = ast.parse(path.read_text("utf-8"))
-    return frozenset(
-        node.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    )
+ROWS = list(backed.rows(PAGE))
 
 
 def ids(letters: str, cell: str) -> set[str]:
@@ -56,7 +27,7 @@ def ids(letters: str, cell: str) -> set[str]:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"line{row.line}")
-def test_a_row_has_no_empty_cell_and_names_tests_that_exist(row: Row) -> None:
+def test_a_row_has_no_empty_cell_and_names_tests_that_exist(row: backed.Row) -> None:
     cano, ours, verdict, tests = row.cells
     assert cano
     assert ours
@@ -64,12 +35,8 @@ def test_a_row_has_no_empty_cell_and_names_tests_that_exist(row: Row) -> None:
     if verdict.startswith("left out"):
         assert len(verdict) > len("left out, because ")
         return
-    named = re.findall(r"`([\w/]+\.py)::(\w+)`", tests)
-    assert named, "no test is named"
-    for file, name in named:
-        path = ROOT / "tests" / file
-        assert path.is_file(), file
-        assert name in defined_in(path), f"{file} has no {name}"
+    assert backed.tests_in(tests), "no test is named"
+    assert not backed.missing(tests)
 
 
 @pytest.mark.parametrize(("letter", "count"), SCENARIOS.items())
