@@ -362,6 +362,7 @@ class _Exploration:
             failure="" if passed else failure_text(trial, again=again),
             output=[*_after_death(trial)] if passed else trial.output,
             brief=self._brief,
+            progress=self._recorder.progress(),
         )
 
     def _must_stop(self, failed: bool) -> bool:

@@ -254,12 +254,9 @@ class CrashSession:
             self._results.append(result)
         if not hasattr(report, "cano_seconds"):
             return (yield)
-        from .report import entries, junit, terminal
+        from .report.showing import shown
 
-        junit.describe(self._config, report)
-        if report.failed and not hasattr(self._config, "workerinput"):
-            terminal.colour(report)
-        with entries.uncounted(self._session, report):
+        with shown(self._session, report):
             return (yield)
 
     @pytest.hookimpl(tryfirst=True)

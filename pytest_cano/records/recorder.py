@@ -10,6 +10,7 @@ from ..coverage import Coverage, coverage_of, merged
 from ..story import Story, Trial
 from ..summary import Summary
 from .document import ProgramRecord, TrialRecord
+from .progress import Progress
 
 if TYPE_CHECKING:
     from ..acceptance import Accept
@@ -44,6 +45,7 @@ class Recorder:
         self._references: dict[str, Story] = {}
         self._trials: list[TrialRecord] = []
         self._verdicts: dict[str, str] = {}
+        self._failed = 0
         self._ways: dict[str, str] = {}
         self._excused: dict[str, str] = {}
         self._covered: tuple[Coverage, ...] = ()
@@ -63,6 +65,11 @@ class Recorder:
         """How many schedules were run."""
         return len(self._verdicts)
 
+    def progress(self) -> Progress:
+        """Return how far the search is."""
+        planned = 0 if self.plan is None else len(self.plan.schedules)
+        return Progress(self._name, self.run, planned, self._failed, self.seconds)
+
     def begin(self, baseline: Story) -> None:
         """Take what the undisturbed program does."""
         self._baseline = baseline
@@ -76,6 +83,7 @@ class Recorder:
             again: the command that runs exactly this once more.
         """
         self._verdicts[trial.text] = trial.verdict.value
+        self._failed += trial.verdict.fails
         if trial.way:
             self._ways[trial.text] = trial.way
         if trial.verdict.excused:

@@ -18,6 +18,9 @@ from _pytest._code.code import (
     ReprTraceback,
 )
 
+from ..records.progress import Progress
+from .progress import attach as attach_progress
+
 if TYPE_CHECKING:
     import pytest
 
@@ -33,6 +36,7 @@ def schedule_entry(
     failure: str = "",
     brief: bool = False,
     output: Sequence[tuple[str, str]] = (),
+    progress: Progress | None = None,
 ) -> list[pytest.TestReport]:
     """Make the three reports of one schedule.
 
@@ -45,6 +49,7 @@ def schedule_entry(
             the schedule passed.
         brief: whether only the short of it is to be shown.
         output: sections to show with it.
+        progress: how far the search is by now.
     """
     entry = []
     for report in own:
@@ -62,6 +67,9 @@ def schedule_entry(
             if failure:
                 fail(made, failure, brief=brief)
         entry.append(made)
+    if progress is not None:
+        # With the last one, for the next one would take it away.
+        attach_progress(entry[-1], progress)
     return entry
 
 
