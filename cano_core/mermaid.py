@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from .graph import Graph
 
@@ -17,12 +18,18 @@ _SHAPES = {
 }
 
 
-def mermaid(graph: Graph, start: str | None = None) -> str:
+def mermaid(
+    graph: Graph,
+    start: str | None = None,
+    classes: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Draw a graph.
 
     Args:
         graph: the states and their declared transitions.
         start: label of the state that runs start in, if it is to be marked.
+        classes: for each label the class of its node, for whoever adds `classDef`
+            lines.
 
     Returns:
         A Mermaid flowchart: routers are diamonds, splits are hexagons with their
@@ -35,7 +42,8 @@ def mermaid(graph: Graph, start: str | None = None) -> str:
     lines = ["flowchart TD"]
     for label, node in nodes.items():
         kind = "exit" if label in graph.exits else graph.kinds.get(label, "task")
-        lines.append(_node(node, label, kind))
+        its_class = f":::{classes[label]}" if label in classes else ""
+        lines.append(_node(node, label, kind) + its_class)
     if start is not None:
         lines += ["    start((start))", f"    start --> {nodes[start]}"]
     for label in graph.states:
@@ -57,7 +65,7 @@ def _edges(graph: Graph, label: str, nodes: dict[str, str]) -> Iterator[str]:
     targets = sorted(
         (nodes[each] for each in following), key=lambda name: int(name[1:])
     )
-    if kind == "split":
+    if kind == "split" and tasks:
         for number, task in enumerate(tasks):
             branch = f"{node}b{number}"
             yield f'    {branch}["{_text(task)}"]'

@@ -87,6 +87,11 @@ class ProgramRecord:
     accepts: tuple[Accept, ...] = ()
     problems: tuple[str, ...] = ()
 
+    @property
+    def crashed(self) -> bool:
+        """Whether it was to be crashed, and had something to be crashed at."""
+        return self.baseline is not None or self.summary.flaky
+
     def reference(self, record: TrialRecord) -> Story:
         """Return what a trial was compared with."""
         known = self.references.get(record.compared_with, self.baseline)
@@ -180,6 +185,11 @@ class Document:
     gate: Gate = Gate()
     programs: tuple[ProgramRecord, ...] = ()
     problems: tuple[str, ...] = ()
+
+    @property
+    def summaries(self) -> list[Summary]:
+        """The summary of each program that was crashed."""
+        return [each.summary for each in self.programs if each.crashed]
 
     def sorted(self) -> Document:
         """Return the same with its programs by id: no order of workers shows."""

@@ -22,7 +22,10 @@ def write_whole(path: Path, text: str) -> None:
         dir=path.parent, prefix=f".{path.name}.", suffix=".part"
     )
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        # Half of a surrogate pair, as in a file's odd name, is written as JSON has it.
+        with os.fdopen(
+            handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n"
+        ) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..coverage import Coverage
+from ..coverage import Coverage, merged
+from ..summary import Summary
 
 MOST_WORKFLOWS = 10
 """Workflows that the summary has a line for."""
 
 MOST_STATES = 5
 """States that a line names."""
+
+
+def covered_by(summaries: Iterable[Summary]) -> tuple[Coverage, ...]:
+    """Return what these tests have exercised, for each workflow."""
+    return merged(
+        Coverage.of_builtins(each)
+        for summary in summaries
+        if summary.explored
+        for each in summary.covered
+    )
 
 
 def coverage_text(coverages: Sequence[Coverage]) -> str:

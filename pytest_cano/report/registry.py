@@ -30,6 +30,7 @@ class Report(Protocol):
 
 
 REPORTS: Final = {
+    "github": "github:GitHubReport",
     "json": "json_file:JsonReport",
     "junit": "junit_file:JUnitReport",
 }

@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from ..coverage import Coverage, merged
 from ..faults import FAULTS
 from ..summary import Summary
 from ..wording import count
@@ -18,7 +17,7 @@ from .groups import (
     single_point,
 )
 from .matrix import Matrix
-from .reexecution import coverage_text
+from .reexecution import coverage_text, covered_by
 from .score import Score, crashed_points
 
 LEGEND = "(-: met, not crashed in this session; blank: there is no such moment)"
@@ -142,13 +141,7 @@ def summary_text(summaries: Sequence[Summary]) -> str:
     width = max((len(summary.name) for summary in summaries), default=0)
     lines = "\n".join(summary_line(summary, width=width) for summary in summaries)
     limits = dict.fromkeys(limit for each in summaries for limit in each.limits)
-    covered = merged(
-        Coverage.of_builtins(each)
-        for summary in summaries
-        if summary.explored
-        for each in summary.covered
-    )
-    end = (score_text(summaries), coverage_text(covered))
+    end = (score_text(summaries), coverage_text(covered_by(summaries)))
     blocks = (
         lines,
         matrix_text(summaries),

@@ -11,6 +11,8 @@ from cano_core import (
     JoinStrategy,
     Workflow,
 )
+from cano_core.graph import Graph
+from cano_core.mermaid import mermaid
 
 
 class Step(Enum):
@@ -114,3 +116,26 @@ def test_an_unknown_start_is_refused() -> None:
     workflow = Workflow().register("A", task).add_exit_state("Done")
     with pytest.raises(ConfigurationError, match="start state 'B'"):
         workflow.to_mermaid("B")
+
+
+def test_a_state_may_have_a_class() -> None:
+    graph = Graph(("A",), frozenset({"Done"}), {"A": frozenset({"Done"})})
+
+    assert mermaid(graph, classes={"Done": "failed", "B": "failed"}).splitlines() == [
+        "flowchart TD",
+        '    s0["A"]',
+        '    s1(["Done"]):::failed',
+        "    s0 --> s1",
+    ]
+
+
+def test_a_split_whose_branches_are_unknown_has_its_edges() -> None:
+    graph = Graph(
+        ("A",), frozenset({"Done"}), {"A": frozenset({"Done"})}, {"A": "split"}
+    )
+
+    assert mermaid(graph).splitlines()[1:] == [
+        '    s0{{"A"}}',
+        '    s1(["Done"])',
+        "    s0 --> s1",
+    ]
