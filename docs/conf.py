@@ -45,6 +45,12 @@ autodoc_member_order = "groupwise"
 
 # By caption, the pages in the order in which a reader may want them.
 NAVIGATION = {
+    "Begin here": [
+        "docs/getting-started",
+        "docs/how-it-works",
+        "docs/guarantees",
+        "docs/limits",
+    ],
     "Crash tests": [
         "docs/finding-bugs",
         "docs/crash-testing",
@@ -62,7 +68,6 @@ NAVIGATION = {
         "docs/splits",
         "docs/sagas",
         "docs/guards",
-        "docs/guarantees",
         "docs/stores",
         "docs/scheduling",
         "docs/observing",
@@ -70,7 +75,6 @@ NAVIGATION = {
     "Look up": [
         "docs/options",
         "docs/compatibility",
-        "docs/limits",
         "docs/api",
         "docs/parity",
         "examples/README",
