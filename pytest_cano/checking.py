@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -17,15 +17,18 @@ from .faults import DEFAULT
 from .fresh_functions import FunctionProcesses
 from .functions import FunctionProgram, ProgramFunction
 from .injection import listening
+from .measured import measuring_test
 from .options import DEEPEST
 from .places import opener, outside_of_loops, worlds
 from .plan import may_need
 from .records.recorder import Recorder
+from .report.lines import lines_text
 from .report.text import failure_text, flaky_text, summary_text, title
 from .scope import Scope
 from .search import Search
 from .selectors import SelectorError, parse_endings, parse_selectors, unmet_message
 from .summary import Summary
+from .task_lines import TaskLines
 from .wording import remembering, slower
 
 if TYPE_CHECKING:
@@ -40,10 +43,13 @@ class Report:
     Attributes:
         summary: every schedule with its verdict.
         failures: the text of every failure.
+        lines: which lines of the tasks ran, and in which kinds of lives; None unless
+            coverage.py measures them.
     """
 
     summary: Summary
     failures: tuple[str, ...] = ()
+    lines: TaskLines | None = None
 
     @property
     def passed(self) -> bool:
@@ -56,7 +62,10 @@ class Report:
         return dict(self.summary.verdicts)
 
     def __str__(self) -> str:
-        return "\n\n\n".join((*self.failures, summary_text([self.summary])))
+        summary = summary_text([self.summary])
+        if self.lines is not None:
+            summary += f"\n{lines_text(self.lines)}"
+        return "\n\n\n".join((*self.failures, summary))
 
     def __repr__(self) -> str:
         return str(self)
@@ -131,6 +140,7 @@ def check(
     def explore() -> Report:
         with (
             listening(),
+            measuring_test(Path.cwd()) as measured,
             closing(processes),
             worlds(directory, workflow_id) as new_world,
         ):
@@ -145,9 +155,12 @@ def check(
                 scope=scope,
                 processes=None if (problem := processes.problem) else processes,
             )
-            return _explore(
+            report = _explore(
                 explorer, started, processes, problem, called, share, accept
             )
+            if measured is None or report.summary.flaky:
+                return report
+            return replace(report, lines=measured.lines())
 
     return outside_of_loops(explore)
 

@@ -17,6 +17,7 @@ from .bound_store import bound_store, unbound
 from .edges import TaskEdges, UndoEdges
 from .kept_log import ending
 from .life import HERE, Life
+from .measured import measuring_life, saw_workflow
 from .outage import powered
 from .runbook import RunRecord
 from .session_store import session_store
@@ -36,7 +37,7 @@ _lock = threading.Lock()
 @contextmanager
 def injected(life: Life) -> Iterator[None]:
     """Put a life around every run that begins in this block; then end it."""
-    with listening(), powered(life.world):
+    with listening(), powered(life.world), measuring_life(life):
         _living.append(life)
         try:
             yield
@@ -104,6 +105,7 @@ class RunSession:
         self._workflow_id = workflow_id
         self._record: RunRecord | None = None
         self.number = 0
+        saw_workflow(workflow)
 
     @property
     def record(self) -> RunRecord:

@@ -25,6 +25,7 @@ from .fresh import ItemProcesses
 from .identity import again_command
 from .injection import listening
 from .lives import ItemProgram
+from .measured import measuring_test
 from .plan import may_need
 from .plugin import CHECKED
 from .records.recorder import Recorder
@@ -133,7 +134,11 @@ class _Exploration:
         """Run everything, report the schedules, and return the test's own reports."""
         lift_limit(self._item)
         try:
-            with listening(), closing(self._processes):
+            with (
+                listening(),
+                measuring_test(self._item.config.rootpath) as self._recorder.measured,
+                closing(self._processes),
+            ):
                 self._prepare()
                 return self._run()
         finally:
@@ -200,6 +205,7 @@ class _Exploration:
             limits=limits,
             searched=searched,
             idle=None if plan is None else self._idle(),
+            lines=self._recorder.lines,
         )
 
     def _known(self, plan: Plan | None) -> dict[str, Any]:

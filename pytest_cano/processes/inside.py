@@ -13,6 +13,7 @@ from typing import Any, Final, NoReturn, Protocol, final
 
 from ..injection import injected
 from ..life import Life
+from ..measured import keep_apart
 from ..program import Program
 from .channel import Channel, Silence, dumped
 from .whereabouts import whereabouts
@@ -50,6 +51,7 @@ class OwnProcess:
     def live(self, life: Life) -> None:
         """Live a life, and tell of its end."""
         life.process = self
+        keep_apart()
         # What it took to have a process is not its time.
         life.watch.restart()
         if LATE is not None:

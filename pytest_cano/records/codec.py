@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 from cattrs import transform_error
 from cattrs.errors import BaseValidationError
@@ -94,6 +94,8 @@ def _converter() -> JsonConverter:
     # The number is what logs hold; the name is what readers know.
     converter.register_unstructure_hook(RowKind, lambda kind: kind.name)
     converter.register_structure_hook(RowKind, lambda name, _: RowKind[name])
+    # One set is one text, whatever it was put together from.
+    converter.register_unstructure_hook_func(_is_set, sorted)
     said = override(omit_if_default=False)
     converter.register_unstructure_hook(
         Document,
@@ -102,3 +104,7 @@ def _converter() -> JsonConverter:
         ),
     )
     return converter
+
+
+def _is_set(kind: object) -> bool:
+    return get_origin(kind) is frozenset

@@ -14,6 +14,7 @@ from ..acceptance import Accept
 from ..schedule import Schedule
 from ..story import Finding, Story, Trial, Verdict
 from ..summary import Summary
+from ..task_lines import TaskLines, merged
 
 FORMAT: Final = "pytest-cano report"
 VERSION: Final = 1
@@ -74,6 +75,7 @@ class ProgramRecord:
         trials: every schedule that was run, in order.
         accepts: the known exceptions that it declares.
         problems: what is wrong with it as a whole: full texts.
+        lines: which lines of its tasks ran; None if nothing was measured.
     """
 
     test: str
@@ -86,6 +88,7 @@ class ProgramRecord:
     trials: tuple[TrialRecord, ...] = ()
     accepts: tuple[Accept, ...] = ()
     problems: tuple[str, ...] = ()
+    lines: TaskLines | None = None
 
     @property
     def crashed(self) -> bool:
@@ -190,6 +193,11 @@ class Document:
     def summaries(self) -> list[Summary]:
         """The summary of each program that was crashed."""
         return [each.summary for each in self.programs if each.crashed]
+
+    @property
+    def lines(self) -> TaskLines | None:
+        """Which lines of all tasks ran; None if nothing was measured."""
+        return merged(program.lines for program in self.programs)
 
     def sorted(self) -> Document:
         """Return the same with its programs by id: no order of workers shows."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from .. import task_lines
 from ..coverage import Coverage, merged
 from ..faults import FAULTS
 from ..schedule import CrashPoint
@@ -94,6 +95,7 @@ def _merged(programs: Sequence[ProgramRecord]) -> ProgramRecord:
             name: story for each in programs for name, story in each.references.items()
         },
         problems=_once(problem for each in programs for problem in each.problems),
+        lines=task_lines.merged(each.lines for each in programs),
     )
     whole = with_trials(whole, _trials(programs, whole.summary.points))
     if len(programs) > 1:

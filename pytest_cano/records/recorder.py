@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, final
 
-from ..coverage import Coverage, coverage_of, merged
 from ..story import Story, Trial
 from ..summary import Summary
 from .document import ProgramRecord, TrialRecord
@@ -14,8 +14,10 @@ from .progress import Progress
 
 if TYPE_CHECKING:
     from ..acceptance import Accept
+    from ..line_contexts import MeasuredTest
     from ..plan import Plan
     from ..search import Search
+    from ..task_lines import TaskLines
 
 _USUAL: Final = ""
 """How a record names the undisturbed run among what it was compared with."""
@@ -35,6 +37,7 @@ class Recorder:
         limits: what was left out, and why: full sentences.
         outdated: known failures that can't happen any more.
         flaky: whether two undisturbed runs differed.
+        measured: what coverage.py measures of it; None if it does not.
     """
 
     def __init__(self, name: str, *, whole: bool = False) -> None:
@@ -48,12 +51,12 @@ class Recorder:
         self._failed = 0
         self._ways: dict[str, str] = {}
         self._excused: dict[str, str] = {}
-        self._covered: tuple[Coverage, ...] = ()
         self.plan: Plan | None = None
         self.search: Search | None = None
         self.limits: list[str] = []
         self.outdated: list[str] = []
         self.flaky = False
+        self.measured: MeasuredTest | None = None
 
     @property
     def seconds(self) -> float:
@@ -73,7 +76,6 @@ class Recorder:
     def begin(self, baseline: Story) -> None:
         """Take what the undisturbed program does."""
         self._baseline = baseline
-        self._covered = coverage_of(baseline)
 
     def add(self, trial: Trial, *, again: str) -> None:
         """Take what was found of a schedule.
@@ -88,7 +90,6 @@ class Recorder:
             self._ways[trial.text] = trial.way
         if trial.verdict.excused:
             self._excused[trial.text] = trial.excuse
-        self._covered = merged((*self._covered, *coverage_of(trial.story)))
         if self._whole:
             self._trials.append(
                 TrialRecord(
@@ -113,6 +114,13 @@ class Recorder:
         self._references.setdefault(name, story)
         return name
 
+    @cached_property
+    def lines(self) -> TaskLines | None:
+        """Which lines of the tasks ran, once all is over; None if nobody knows."""
+        if self.measured is None or self.search is None:
+            return None
+        return self.measured.lines()
+
     def summary(self) -> Summary:
         """Return what is known by now."""
         plan, search = self.plan, self.search
@@ -127,7 +135,10 @@ class Recorder:
             flaky=self.flaky,
             outdated=[*dict.fromkeys(outdated)],
             ways=dict(self._ways),
-            covered=[each.as_builtins() for each in self._covered],
+            covered=[
+                each.as_builtins()
+                for each in (() if search is None else search.covered)
+            ],
             excused=dict(self._excused),
             **counts,
         )
@@ -154,4 +165,5 @@ class Recorder:
             trials=tuple(self._trials),
             accepts=tuple(accepts),
             problems=tuple(problems),
+            lines=self.lines,
         )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ..selectors import Selector
     from ..summary import Summary
+    from ..task_lines import TaskLines
 
 EXPECTED_TO_FAIL = "expected to fail"
 INTERRUPTED = "interrupted"
@@ -34,6 +35,7 @@ def result_of(
     limits: Iterable[str] = (),
     searched: bool = False,
     idle: list[str] | None = None,
+    lines: TaskLines | None = None,
 ) -> dict[str, Any]:
     """Return what the session wants to know, in builtins, for it may be elsewhere.
 
@@ -48,6 +50,7 @@ def result_of(
         searched: whether it searched by itself.
         idle: a line for each pattern to be ignored that nothing here has; None if
             nobody knows.
+        lines: which lines of the tasks ran; None if nothing was measured.
     """
     return {
         "test": test,
@@ -59,6 +62,7 @@ def result_of(
         "limits": list(limits),
         "searched": searched,
         "idle": idle,
+        "lines": None if lines is None else lines.as_builtins(),
     }
 
 

@@ -20,6 +20,7 @@ from _pytest.stash import StashKey
 
 from ..story import Verdict
 from ..summary import Summary
+from .lines import lines_in, lines_text
 from .session import idle_patterns
 from .text import summary_text
 
@@ -146,6 +147,9 @@ def write_summary(
     if summaries:
         for line in summary_text(summaries).splitlines():
             terminal.write_line(line)
+    measured = lines_in(results)
+    if measured is not None:
+        terminal.write_line(lines_text(measured))
     for limit in limits:
         terminal.write_line(limit)
     for line in lines:
