@@ -130,6 +130,15 @@ OPTIONS = (
         metavar="PERCENT",
     ),
     Option(
+        "cano_cov_fail_under",
+        "string",
+        "",
+        "Fail the session where less of the tasks ran after a crash, too: percent of "
+        "their lines that ran undisturbed; coverage.py has to measure them.",
+        flag="--cano-cov-fail-under",
+        metavar="PERCENT",
+    ),
+    Option(
         "cano_fail_on",
         "args",
         (),
@@ -298,6 +307,7 @@ class Settings:
         workers: how many processes run a test's schedules.
         fail_under: percent of the schedules that must pass, or None.
         fail_under_coverage: percent of the crash points that must be tried, or None.
+        cov_fail_under: percent of the tasks' lines that must run resumed, or None.
         fail_on: names of the verdicts that fail a test; empty for all.
         max_accepted: how many schedules may be accepted, or None.
         baseline: path of the file of known failures, or None.
@@ -321,6 +331,7 @@ class Settings:
     workers: int = 1
     fail_under: int | None = None
     fail_under_coverage: int | None = None
+    cov_fail_under: int | None = None
     fail_on: tuple[str, ...] = ()
     max_accepted: int | None = None
     baseline: Path | None = None
@@ -332,6 +343,11 @@ class Settings:
     def session_crash(self) -> tuple[str, ...]:
         """Selectors for every test that is selected, marker or not."""
         return self.crash or self.default_crash
+
+    @property
+    def begins(self) -> bool:
+        """Whether there is something to be checked before anything is collected."""
+        return bool(self.reports or self.baseline or self.cov_fail_under is not None)
 
 
 def resolve(

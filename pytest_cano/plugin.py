@@ -172,7 +172,7 @@ def pytest_configure(config: pytest.Config) -> None:
             config.inipath,
         )
         reports: Mapping[str, Report] = {}
-        if settings.reports or settings.baseline:
+        if settings.begins:
             from .report.opening import open_reports
 
             reports = open_reports(config, settings)

@@ -56,6 +56,7 @@ def settings_of(
         workers=said.number("cano_workers", least=1) or 1,
         fail_under=said.number("cano_fail_under", least=0, most=100),
         fail_under_coverage=said.number("cano_fail_under_coverage", least=0, most=100),
+        cov_fail_under=said.number("cano_cov_fail_under", least=0, most=100),
         fail_on=said.fail_on(),
         max_accepted=said.number("cano_max_accepted", least=0),
         baseline=said.path("cano_baseline"),

@@ -16,6 +16,7 @@ from ..records.codec import FormatError, from_json
 from ..records.document import Document, Gate, ProgramRecord
 from ..records.rejudging import excused
 from ..report.gate import gate_of, gate_problems
+from ..report.lines import lines_text
 from ..report.registry import make_report
 from ..report.score import Score
 from ..report.summary import summary_text
@@ -27,9 +28,18 @@ STATUSES: Final = (
     "Exit status: 0 everything passes, 1 something fails, 2 nothing was read."
 )
 
+_LIMITS: Final = (
+    "fail_under",
+    "fail_under_coverage",
+    "cov_fail_under",
+    "max_accepted",
+)
+"""What of a gate a command may name anew."""
+
 _SHARED: Final = (
     "cano_fail_under",
     "cano_fail_under_coverage",
+    "cano_cov_fail_under",
     "cano_max_accepted",
     "cano_baseline",
     "cano_baseline_update",
@@ -73,7 +83,7 @@ def read_report(file: str) -> Document:
         raise FormatError(f"{file}: {error.strerror}") from None
     except FormatError as error:
         raise FormatError(f"{file}: {error}") from None
-    fell_short = [*gate_problems(document.gate, _score(document))]
+    fell_short = [*gate_problems(document.gate, _score(document), document.lines)]
     left = tuple(each for each in document.problems if each not in fell_short)
     return replace(document, problems=left)
 
@@ -115,7 +125,7 @@ def conclude(document: Document, settings: Settings) -> int:
     document, problems = _ratcheted(document, settings, lines)
     document = replace(document, gate=_gate(settings, document.gate))
     summaries = [program.summary for program in document.programs if program.trials]
-    problems += gate_problems(document.gate, _score(document))
+    problems += gate_problems(document.gate, _score(document), document.lines)
     document = replace(document, problems=(*document.problems, *problems))
     failed = [*document.problems]
     for source, report in reports.items():
@@ -123,7 +133,8 @@ def conclude(document: Document, settings: Settings) -> int:
             lines += report.write(document)
         except OSError as error:
             failed.append(f"{source}: it could not be written: {error}")
-    told = [summary_text(summaries), *lines, *_failures(document.programs)]
+    measured = "" if document.lines is None else lines_text(document.lines)
+    told = [summary_text(summaries), measured, *lines, *_failures(document.programs)]
     told += (f"ERROR {problem}" for problem in failed)
     sys.stdout.write("\n".join(filter(None, told)) + "\n")
     return FAILED if failed or any(_failures(document.programs)) else PASSED
@@ -149,7 +160,7 @@ def _gate(settings: Settings, recorded: Gate) -> Gate:
         recorded,
         **{
             name: getattr(named, name)
-            for name in ("fail_under", "fail_under_coverage", "max_accepted")
+            for name in _LIMITS
             if getattr(named, name) is not None
         },
     )

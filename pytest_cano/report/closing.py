@@ -18,6 +18,7 @@ from ..plugin import SETTINGS
 from ..records.document import Document, Made, ProgramRecord
 from ..summary import Summary
 from .gate import gate_of, gate_problems
+from .lines import lines_in
 from .opening import BEGAN
 from .registry import Report
 from .score import Score
@@ -41,7 +42,9 @@ def problems_of(settings: Settings, results: Results) -> Iterator[str]:
         yield from unmet_problems(settings, results)
     # A part of the plan falls short of it by itself; the parts are judged together.
     if settings.shard is None:
-        yield from gate_problems(gate_of(settings), Score.of(summaries_in(results)))
+        yield from gate_problems(
+            gate_of(settings), Score.of(summaries_in(results)), lines_in(results)
+        )
 
 
 @final

@@ -9,8 +9,11 @@ from typing import Final
 import pytest
 
 from ..known import KnownError
+from ..measured import is_measuring
 from ..options import OptionError, Settings
 from ..sharing import known_failures
+from .lines import NOTHING_MEASURED
+from .lines import OPTION as LINES_OPTION
 from .registry import Report, make_report
 
 BEGAN: Final = pytest.StashKey[float]()
@@ -23,7 +26,8 @@ def open_reports(config: pytest.Config, settings: Settings) -> Mapping[str, Repo
     A worker writes none, nor does a session that only lends its lives.
 
     Raises:
-        OptionError: a report can't be written, or the known failures not be read.
+        OptionError: a report can't be written, the known failures not be read, or
+            nothing is measured of which a part has to be reached.
     """
     config.stash[BEGAN] = time.time()
     try:
@@ -33,6 +37,8 @@ def open_reports(config: pytest.Config, settings: Settings) -> Mapping[str, Repo
     lent = config.pluginmanager.has_plugin("cano-fresh-session")
     if lent or hasattr(config, "workerinput"):
         return {}
+    if settings.cov_fail_under is not None and not is_measuring():
+        raise OptionError(f"{LINES_OPTION}: {NOTHING_MEASURED}")
     reports = {}
     for option in settings.reports:
         source = f"--cano-report={option}"
