@@ -33,6 +33,7 @@ REPORTS: Final = {
     "github": "github:GitHubReport",
     "json": "json_file:JsonReport",
     "junit": "junit_file:JUnitReport",
+    "sarif": "sarif:SarifReport",
 }
 """The reports of our own: module and class of each."""
 
