@@ -65,7 +65,7 @@ class KnownFailures:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a file of known failures.
+        """Read a file of known failures; one that is not there lists none.
 
         Raises:
             KnownError: it can't be read, or is none.
@@ -73,9 +73,7 @@ class KnownFailures:
         try:
             return cls.parse(path.read_text("utf-8"))
         except FileNotFoundError:
-            raise KnownError(
-                f"{path} is not there; --cano-baseline-update writes it"
-            ) from None
+            return cls()
         except OSError as error:
             raise KnownError(f"{path} can't be read: {error.strerror}") from None
         except ValueError as error:

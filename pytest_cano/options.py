@@ -292,7 +292,8 @@ class Settings:
     """What the command line and the ini file come to.
 
     Attributes:
-        crash: selectors of the command line.
+        crash: selectors of the command line, or of its profile.
+        crash_source: which of them that is, for messages.
         default_crash: selectors of the ini file.
         select: which tests are crashed.
         stores: backends for tests that name none.
@@ -317,6 +318,7 @@ class Settings:
     """
 
     crash: tuple[str, ...] = ()
+    crash_source: str = "--cano-crash"
     default_crash: tuple[str, ...] = ()
     select: str = "cano"
     stores: tuple[str, ...] = DEFAULT_STORES

@@ -298,7 +298,9 @@ class CrashSession:
 
             keep_failures(self._config, self._results)
             say_what_to_read(self._config)
-        if self._reports or self._settings.baseline_update:
+        if hasattr(self._config, "workerinput"):
+            return
+        if self._reports or (self._settings.baseline and self._results):
             from .report.closing import close_session
 
             closed = close_session(

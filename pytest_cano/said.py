@@ -42,6 +42,7 @@ def settings_of(
     check_selectors(default_crash, "ini option cano_crash")
     settings = Settings(
         crash=crash,
+        crash_source=source,
         default_crash=default_crash,
         select=said.one_of("cano_select", SELECTS),
         stores=said.words("cano_stores") or DEFAULT_STORES,

@@ -73,9 +73,7 @@ def known_failures(config: pytest.Config, settings: Settings) -> Mapping[str, Li
         return {}
     known = config.stash.get(_KNOWN, None)
     if known is None:
-        new = settings.baseline_update and not settings.baseline.exists()
-        known = KnownFailures() if new else KnownFailures.read(settings.baseline)
-        config.stash[_KNOWN] = known
+        known = config.stash[_KNOWN] = KnownFailures.read(settings.baseline)
     return known.tests
 
 

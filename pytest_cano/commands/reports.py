@@ -174,8 +174,7 @@ def _ratcheted(
     if path is None:
         return document, []
     updating = settings.baseline_update
-    new = updating and not path.exists()
-    known = KnownFailures() if new else KnownFailures.read(path)
+    new, known = not path.exists(), KnownFailures.read(path)
     programs: list[ProgramRecord] = []
     problems: list[str] = []
     for program in document.programs:

@@ -83,6 +83,11 @@ def close_session(
     whole = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
     if settings.baseline_update and whole:
         lines += _update(settings, results, failed)
+    elif settings.baseline is not None and not settings.baseline.exists():
+        lines.append(
+            f"known failures  {settings.baseline.name} is not there; "
+            "--cano-baseline-update writes it"
+        )
     if reports:
         began = session.config.stash[BEGAN]
         made = _made(began, config, settings, interrupted=not whole)
@@ -138,7 +143,7 @@ def _update(settings: Settings, results: Results, failed: list[str]) -> Iterator
     path = settings.baseline
     if path is None:
         return
-    before = KnownFailures.read(path) if path.exists() else KnownFailures()
+    before = KnownFailures.read(path)
     crashed = [each for each in results if each["summary"]]
     after = before.updated(
         (each["test"], Summary(**each["summary"])) for each in crashed

@@ -20,7 +20,7 @@ def unmet_problems(
             and the selectors that it did not, and whether it searched for itself.
     """
     if settings.crash:
-        source, texts = "--cano-crash", settings.crash
+        source, texts = settings.crash_source, settings.crash
     elif any(result["points"] for result in results):
         # The ini file speaks for all runs, and this may be one of other tests.
         source, texts = "ini option cano_crash", settings.default_crash

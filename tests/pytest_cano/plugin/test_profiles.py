@@ -29,6 +29,18 @@ def test_a_profile_crashes_and_is_gated(project):
     gated.stdout.fnmatch_lines(["ERROR --cano-fail-under-coverage: *left out *"])
 
 
+def test_a_profile_whose_points_nothing_met_is_named(project):
+    project.add(
+        "pytest.ini", "[pytest]\npythonpath = .\n[cano:mine]\ncano_crash = Nowhere"
+    )
+    project.add("test_safe.py", SAFE)
+
+    result = project.run("--cano-profile=mine")
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["ERROR profile mine: cano_crash: *'Nowhere'*"])
+
+
 def test_the_command_line_overrides_a_profile(project):
     project.add("test_safe.py", SAFE)
 

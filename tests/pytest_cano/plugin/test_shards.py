@@ -235,7 +235,7 @@ def test_a_report_that_is_judged_alike_passes_its_gate(shop, monkeypatch, capsys
             ["judge", "r.json", "--cano-report=jsn:x"],
             "judge: --cano-report: there is no",
         ),
-        (["judge", "r.json", "--cano-baseline=none"], "judge: *none is not there"),
+        (["judge", "r.json", "--cano-baseline=pytest.ini"], "judge: *is no list of"),
     ],
 )
 def test_what_a_command_can_not_do_is_told(project, monkeypatch, capsys, args, problem):
