@@ -58,6 +58,7 @@ NAVIGATION = {
         "docs/outside-world",
         "docs/verdicts",
         "docs/searching",
+        "docs/coverage",
         "docs/power-loss",
         "docs/idempotence",
         "docs/production-logs",
