@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from . import check_log, explain, judge, merge
+from . import check_log, explain, judge, merge, schema
 
 __all__ = ["main"]
 
-_COMMANDS = (check_log, explain, judge, merge)
+_COMMANDS = (check_log, explain, judge, merge, schema)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from ..wording import count
 from .diagram import diagrams
+from .lines import lines_text
 from .markdown import block, code, plain, table
 from .matrix import Matrix
 from .ranking import Failure, failures
@@ -207,6 +208,8 @@ def _cell(text: str, *, failed: bool) -> str:
 def _coverage(document: Document) -> Iterator[str]:
     for line in coverage_text(covered_by(document.summaries)).splitlines():
         yield f"- {plain(line)}"
+    if document.lines is not None:
+        yield f"- {plain(lines_text(document.lines))}"
 
 
 def _tests(tests: Iterable[str]) -> str:

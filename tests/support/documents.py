@@ -38,7 +38,9 @@ def trial(
 ) -> TrialRecord:
     """A schedule, and what was found: of an excused one, by `found`."""
     weighs = Verdict[found or verdict]
-    findings = () if weighs is Verdict.PASS else (Finding(weighs, message, details),)
+    findings = (
+        () if weighs is Verdict.PASS else (Finding(weighs, message, tuple(details)),)
+    )
     told = story(schedule=schedule, **observed)
     return TrialRecord(
         name=name or schedule,
@@ -70,9 +72,9 @@ def program(
         points=tuple(points),
         verdicts={each.name: each.verdict.value for each in trials},
         excused={each.name: each.excuse for each in trials if each.excuse},
-        covered=[
+        covered=tuple(
             covered.as_builtins() for told in stories for covered in coverage_of(told)
-        ],
+        ),
     )
     return ProgramRecord(
         test,

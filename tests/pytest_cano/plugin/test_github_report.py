@@ -14,6 +14,7 @@ from pytest_cano.report.github import GitHubReport, outputs
 from pytest_cano.report.source import Line, Sources
 from pytest_cano.report.step_summary import LIMIT, step_summary
 from pytest_cano.story import Finding, Verdict
+from pytest_cano.task_lines import FileLines, TaskLines
 from shop_project import BUGGY, SAFE
 from stories import baseline, crashed, effect, returned, run
 
@@ -359,6 +360,16 @@ def test_a_workflow_that_is_too_large_is_not_drawn():
 
     assert "It has too many states to be drawn here." in page
     assert "```mermaid" not in page
+
+
+def test_the_lines_that_recovery_came_to_are_told_where_they_were_measured():
+    measured = FileLines(*map(frozenset, ({3, 4, 5}, {3, 4}, {3}, {3})))
+    found = program(twice(), lines=TaskLines({"shop.py": measured}))
+
+    page = summary(document(found))
+
+    assert "- task lines  1\\/2 also ran resumed \\(only undisturbed\\: shop" in page
+    assert "task lines" not in summary(document(program(twice())))
 
 
 def test_what_is_excused_is_listed_with_its_reason():

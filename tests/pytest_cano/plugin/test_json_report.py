@@ -111,7 +111,7 @@ def test_a_test_that_fails_undisturbed_is_in_it(project):
         ("json", "json: say where it goes: json:FILE"),
         ("json:.", "json:.: . is a directory, not a file"),
         ("json:test_it.py/r", "json:test_it.py/r: nothing can be written below *"),
-        ("jsn:r", "there is no report 'jsn' (json*); did you mean 'json'?"),
+        ("jsn:r", "there is no report 'jsn' (*json*); did you mean 'json'?"),
     ],
 )
 def test_a_report_that_can_not_be_written_is_a_usage_error(project, option, problem):
