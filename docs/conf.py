@@ -59,6 +59,7 @@ NAVIGATION = {
         "docs/verdicts",
         "docs/searching",
         "docs/coverage",
+        "docs/ci",
         "docs/power-loss",
         "docs/idempotence",
         "docs/production-logs",

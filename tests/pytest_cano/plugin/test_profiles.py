@@ -1,5 +1,7 @@
 """Profiles: settings under a name, built in or of the ini file's sections."""
 
+from pathlib import Path
+
 import pytest
 
 from pytest_cano.options import OPTIONS
@@ -16,6 +18,23 @@ def test_a_built_in_profile_makes_sense(name):
 
     assert settings.crash
     assert settings.budget
+
+
+def test_the_documentation_lists_what_each_profile_says():
+    page = (Path(__file__).parents[3] / "docs" / "ci.md").read_text("utf-8")
+    said = {name for each in PROFILES.values() for name in each}
+    names = [option.name for option in OPTIONS if option.name in said]
+    rows = [
+        (
+            f"`{name}`",
+            *(f"`{said[name]}`" if name in said else "" for said in PROFILES.values()),
+        )
+        for name in names
+    ]
+    head = ("option", *(f"`{name}`" for name in PROFILES))
+    table = [head, ("---",) * len(head), *rows]
+
+    assert "\n".join(f"| {' | '.join(row)} |" for row in table) in page
 
 
 def test_a_profile_crashes_and_is_gated(project):
