@@ -3,7 +3,7 @@
 The engine asks once per run, before it touches the store, and calls whatever it was
 given instead of the originals; a step costs nothing when nobody is registered. A
 SQLite store asks each time that it opens its file. These are the only seams: the engine
-has no failpoints and does not know that it is tested.
+has no failpoints and does not know that it is tested::
 
     class Tracer:
         def wrap_store(self, store):

@@ -37,6 +37,10 @@ html_title = "pytest-cano"
 # The front page has the README's name; this one leads there.
 html_extra_path = ["site"]
 html_copy_source = False
+html_static_path = ["static"]
+html_css_files = ["tables.css"]
+# It would make one dash of the two before an option.
+smartquotes = False
 
 # What docstrings put in single backticks.
 default_role = "code"
