@@ -64,6 +64,7 @@ NAVIGATION = {
         "docs/searching",
         "docs/coverage",
         "docs/ci",
+        "docs/reports",
         "docs/power-loss",
         "docs/idempotence",
         "docs/production-logs",

@@ -11,6 +11,8 @@ from pathlib import Path
 UNWANTED = {"BUILD_NUMBER", "CI", "FORCE_COLOR", "NO_COLOR", "PY_COLORS"}
 # A user's program runs without it; where it is set, it is there for our own suite.
 UNWANTED |= {"PYTHONSAFEPATH"}
+# Reports for GitHub would be added to those of the step that runs our own suite.
+UNWANTED |= {"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"}
 
 ADDOPTS = (
     # Shuffling and rerunning change what is printed, and are tested elsewhere.
