@@ -28,6 +28,7 @@ include_patterns = [
     "docs/*.md",
     "docs/*.rst",
     "examples/README.md",
+    "examples/*/README.md",
 ]
 # Headings are linked to by the names that they have where Markdown is shown as it is.
 myst_heading_anchors = 4
@@ -85,6 +86,7 @@ NAVIGATION = {
         "docs/api",
         "docs/parity",
         "examples/README",
+        "examples/ci_gate/README",
         "CHANGELOG",
     ],
     "The project": [
