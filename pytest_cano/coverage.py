@@ -143,7 +143,7 @@ def _coverage(
         declared,
         jumps,
         frozenset(each.state for each in task_runs),
-        declared.intersection(_taken(run, task_runs)),
+        declared.intersection(transitions_taken(run, task_runs)),
         frozenset(_repeated(task_runs)),
         jumps.intersection(each for log in run.logs for each in _resumed(log)),
         **points,
@@ -185,7 +185,10 @@ def _following(run: RunStory, label: str) -> frozenset[str]:
     return frozenset(run.transitions) if declared is None else declared
 
 
-def _taken(run: RunStory, task_runs: Sequence[TaskRun]) -> Iterator[Transition]:
+def transitions_taken(
+    run: RunStory, task_runs: Sequence[TaskRun]
+) -> Iterator[Transition]:
+    """Give the transitions that a run went through, declared or not."""
     for before, after in pairwise(task_runs):
         another = (before.state, before.visit) != (after.state, after.visit)
         if before.life == after.life and another and before.ended == "returned":

@@ -34,7 +34,7 @@ def test_the_wheel_has_every_file_of_its_packages(package: str):
     sources = {
         str(path.relative_to(ROOT))
         for path in (ROOT / package).rglob("*")
-        if path.suffix in {".py", ".typed"}
+        if path.is_file() and path.suffix != ".pyc"
     }
     assert f"{package}/py.typed" in sources
     assert sources <= FILES

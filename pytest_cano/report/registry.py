@@ -31,6 +31,7 @@ class Report(Protocol):
 
 REPORTS: Final = {
     "github": "github:GitHubReport",
+    "html": "html.report:HtmlReport",
     "json": "json_file:JsonReport",
     "junit": "junit_file:JUnitReport",
     "sarif": "sarif:SarifReport",

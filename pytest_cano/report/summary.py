@@ -47,20 +47,23 @@ def summary_line(summary: Summary, *, width: int = 0) -> str:
         summary: what it tells.
         width: of the name's column.
     """
-    parts = [f"{summary.name:<{width}}"]
+    return "  ".join((f"{summary.name:<{width}}", *summary_parts(summary)))
+
+
+def summary_parts(summary: Summary) -> Iterator[str]:
+    """Give what a line says of a test, beside its name."""
     if summary.flaky:
-        parts.append("FLAKY_BASELINE, not crashed")
+        yield "FLAKY_BASELINE, not crashed"
     elif not summary.explored:
-        parts.append("not crashed")
+        yield "not crashed"
     else:
-        parts += _parts(summary)
+        yield from _explored(summary)
     excused = Counter(summary.verdicts[name] for name in summary.excused)
-    parts += (f"{number} {verdict.lower()}" for verdict, number in excused.items())
-    parts.append(f"{summary.seconds:.1f} s")
-    return "  ".join(parts)
+    yield from (f"{number} {verdict.lower()}" for verdict, number in excused.items())
+    yield f"{summary.seconds:.1f} s"
 
 
-def _parts(summary: Summary) -> Iterator[str]:
+def _explored(summary: Summary) -> Iterator[str]:
     endings = crash_points(summary)
     if endings:
         ratios = {kind: _ratio(summary, texts) for kind, texts in endings.items()}
