@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from .life import Life
 from .moments import MOMENTS
@@ -91,7 +93,7 @@ def story(
         schedule=schedule,
         lives=tuple(lives),
         runs={
-            record.run: _run_story(record, extra)
+            record.run: _run_story(record, extra, world.root)
             for record in world.book.records.values()
         },
         effects=tuple(
@@ -141,8 +143,8 @@ def _observed(world: World) -> Mapping[str, Sequence[str]]:
     }
 
 
-def _run_story(record: RunRecord, extra: int) -> RunStory:
-    log = record.log
+def _run_story(record: RunRecord, extra: int, root: Path) -> RunStory:
+    log, above = record.log, str(root) + os.sep
     return RunStory(
         run=record.run,
         workflow_id=record.workflow_id,
@@ -154,6 +156,7 @@ def _run_story(record: RunRecord, extra: int) -> RunStory:
         wrong_ends=tuple(log.wrong_ends),
         transitions=record.graph.transitions,
         kinds=record.graph.kinds,
+        tasks={label: at.removeprefix(above) for label, at in record.tasks.items()},
         remembers=record.remembers,
         current=tuple(record.current),
         undoing=tuple(record.undoing),

@@ -13,6 +13,7 @@ from cano_core.graph import Graph
 
 from .kept_log import Doubt, KeptLog
 from .log_reader import Visit
+from .task_code import starts_of
 
 if TYPE_CHECKING:
     from cano_core.workflow import Workflow
@@ -61,7 +62,8 @@ class RunRecord:
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process can know of it: not the workflow, but its graph."""
-        return self.__dict__ | {"_workflow": None, "graph": self.graph}
+        known = {"graph": self.graph, "tasks": self.tasks}
+        return self.__dict__ | known | {"_workflow": None}
 
     @cached_property
     def graph(self) -> Graph:
@@ -69,6 +71,11 @@ class RunRecord:
         if self._workflow is None:
             raise RuntimeError(f"the graph of run {self.run} was not handed over")
         return self._workflow.graph
+
+    @cached_property
+    def tasks(self) -> Mapping[str, str]:
+        """Where the task of each state begins; see `starts_of`."""
+        return {} if self._workflow is None else dict(starts_of(self._workflow))
 
     def has_row(self, state: str, visit: int) -> bool:
         """Say whether the present visit has an entry row, or would with a store.

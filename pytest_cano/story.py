@@ -215,6 +215,7 @@ class RunStory:
         wrong_ends: what was wrong with letting go of its log, if anything was.
         transitions: declared transitions by label; None where all are legal.
         kinds: what each state is, by label.
+        tasks: where its task begins, by label: ``shop/checkout.py:31 in process``.
         remembers: whether its store remembers outcomes.
         current: the (state, visit) whose task each resumption has to run again.
         undoing: the (state, visit) that each resumed rollback has to undo.
@@ -232,6 +233,7 @@ class RunStory:
     wrong_ends: tuple[str, ...] = ()
     transitions: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
     kinds: Mapping[str, Kind] = field(default_factory=dict)
+    tasks: Mapping[str, str] = field(default_factory=dict)
     remembers: bool = True
     current: tuple[tuple[str, int], ...] = ()
     undoing: tuple[tuple[str, int], ...] = ()

@@ -8,7 +8,7 @@ from dataclasses import fields
 from types import CodeType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
-from .frames import passed_over
+from .frames import code_of, passed_over
 
 if TYPE_CHECKING:
     from cano_core.workflow import Workflow
@@ -27,6 +27,29 @@ def codes_of(workflow: Workflow) -> Iterator[CodeType]:
         for field in fields(registration):  # type: ignore[arg-type]
             if field.name in _PARTS:
                 yield from _codes(getattr(registration, field.name))
+
+
+def starts_of(workflow: Workflow) -> Iterator[tuple[str, str]]:
+    """Return for each state where its task begins: ``/src/shop/pay.py:31 in process``.
+
+    Of several tasks it is the first one, of an object the method that runs, or its
+    first one where the engine has that.
+    """
+    for registration in workflow._registrations:
+        parts = (getattr(registration, name, ()) for name in _PARTS)
+        code = next(
+            (
+                code
+                for part in parts
+                for task in (part if isinstance(part, tuple) else (part,))
+                for code in (code_of(task), *_codes(task))
+                if code is not None and not passed_over(code.co_filename)
+            ),
+            None,
+        )
+        if code is not None:
+            where = f"{code.co_filename}:{code.co_firstlineno} in {code.co_name}"
+            yield registration.label, where
 
 
 def _codes(task: Any) -> Iterator[CodeType]:

@@ -58,4 +58,10 @@ def _steps(
     for note in notes_of(life):
         yield Step(last, f"{name}: {note}")
     if end := end_of(life):
+        point = life.crashed_at
+        alike = [
+            e for e in effects if point and e.point and e.point.state == point.state
+        ]
+        if point is not None and not alike:
+            last = sources.task_line(story, point) or last
         yield Step(sources.line(life.place) or last, f"{name}: {end}")

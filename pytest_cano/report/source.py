@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, final
@@ -14,6 +14,7 @@ from ..schedule import CrashPoint
 
 if TYPE_CHECKING:
     from ..records.document import ProgramRecord, TrialRecord
+    from ..story import Story
 
 _LOCATION: Final = re.compile(r"(?P<file>.+):(?P<line>[1-9]\d*) in .+", re.DOTALL)
 
@@ -39,7 +40,7 @@ class Place:
 
     Attributes:
         point: the crash point; None if it is about no state.
-        line: of the effect, or of the test; None if none of ours is known.
+        line: of the effect, the task or the test; None if none of ours is known.
     """
 
     point: CrashPoint | None
@@ -85,30 +86,37 @@ class Sources:
         return Line(path.replace(os.sep, "/"), max(number, 1))
 
     def place(self, program: ProgramRecord, record: TrialRecord) -> Place:
-        """Return what the weightiest finding of a schedule is about."""
+        """Return what the weightiest finding of a schedule is about.
+
+        That is the effect that it names, or the task that was crashed.
+        """
         crashed = record.schedule.faults[-1].point
-        for effect in _effects(program, record, crashed):
+        stories = (record.story, program.reference(record))
+        happened = [*reversed(stories[0].effects), *stories[1].effects]
+        for effect in _named(record, happened):
             line = self.line(effect.location)
             if line is not None:
                 return Place(effect.point or crashed, line)
+        for story in stories:
+            line = self.task_line(story, crashed)
+            if line is not None:
+                return Place(crashed, line)
         return Place(crashed, self.line_of(program.file, program.line))
 
+    def task_line(self, story: Story, point: CrashPoint) -> Line | None:
+        """Return the line at which the task of a crash point's state begins."""
+        run = story.runs.get(point.run)
+        return self.line("" if run is None else run.tasks.get(point.state, ""))
 
-def _effects(
-    program: ProgramRecord, record: TrialRecord, crashed: CrashPoint
-) -> Iterator[Effect]:
-    """Return the effects that a finding may be about, the likeliest first."""
-    happened = [*reversed(record.story.effects), *program.reference(record).effects]
+
+def _named(record: TrialRecord, happened: Sequence[Effect]) -> Iterator[Effect]:
+    """Return the effects that a finding names, the likeliest first."""
     for finding in record.findings[:1]:
         for said in (finding.message, "\n".join(finding.details)):
             named = [each for each in happened if each.identity in said]
             # What is named first is what it is about; a longer name may begin alike.
             named.sort(key=lambda e: (said.index(e.identity), -len(e.identity)))
             yield from named
-    for effect in happened:
-        point = effect.point
-        if point and (point.run, point.state) == (crashed.run, crashed.state):
-            yield effect
 
 
 def _top_of(root: str, environ: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ import jsonschema
 from documents import document, hostile, program, trial, twice
 from pytest_cano.commands import main
 from pytest_cano.records.codec import from_json, to_json
+from pytest_cano.records.files import write_whole
 from pytest_cano.records.schema import schema
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "report.schema.json"
@@ -64,3 +65,10 @@ def test_documents_are_as_it_says():
         text = to_json(each)
         assert not list(validator.iter_errors(json.loads(text)))
         assert from_json(text) == each
+
+
+def test_odd_names_do_not_keep_a_file_from_being_written(tmp_path: Path):
+    # A file's name may hold half of a surrogate pair, which UTF-8 has no bytes for.
+    write_whole(tmp_path / "cano.json", to_json(hostile()))
+
+    assert from_json((tmp_path / "cano.json").read_bytes()) == hostile()

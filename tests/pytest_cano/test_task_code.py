@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from cano_core import (
     SteppedTask,
     Workflow,
 )
-from pytest_cano.task_code import codes_of, lines_of
+from pytest_cano.task_code import codes_of, lines_of, starts_of
 
 
 def names(workflow: Workflow) -> set[str]:
@@ -180,3 +181,39 @@ def test_the_engine_and_the_standard_library_are_no_tasks():
     workflow = Workflow().register("Start", functools.partial(asyncio.sleep, 0))
 
     assert not names(workflow)
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        (plain, "plain"),
+        (behind_a_decorator, "behind_a_decorator"),
+        (functools.partial(handed_something, 1), "handed_something"),
+        (Booking(), "run"),
+        (Flight(), "run"),
+        (Called(), "__call__"),
+        # The engine has the method that runs.
+        (Arrival(), "poll"),
+    ],
+)
+def test_a_state_begins_where_its_task_does(task, name):
+    ((label, where),) = starts_of(Workflow().register("Start", task))
+
+    assert label == "Start"
+    file, _, place = where.rpartition(":")
+    line, _, said = place.partition(" in ")
+    assert (file, said) == (__file__, name)
+    source = Path(__file__).read_text("utf-8").splitlines()[int(line) - 1 :]
+    assert any(f"def {name}(" in text for text in source[:2])
+
+
+def test_a_split_begins_where_its_first_branch_does():
+    workflow = Workflow().register_split(
+        "Fan", [plain, behind_a_decorator], JoinConfig(JoinStrategy.ALL, "Done")
+    )
+
+    assert [where.endswith(" in plain") for _, where in starts_of(workflow)] == [True]
+
+
+def test_what_is_no_code_of_ours_begins_nowhere():
+    assert not [*starts_of(Workflow().register("Start", asyncio.sleep))]

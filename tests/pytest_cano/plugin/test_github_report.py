@@ -265,18 +265,19 @@ def test_paths_begin_where_the_repository_does(tmp_path):
     [
         # What the message names, wherever it happened.
         (trial("LOST", message="mail() happened 0 times"), Line("shop.py", 40)),
-        # What the crashed state did.
-        (trial("DIVERGED", message="another exit state"), Line("shop.py", 31)),
+        # The task that was crashed.
+        (trial("DIVERGED", message="another exit state"), Line("shop.py", 29)),
         # Nothing of ours.
         (trial("STUCK", schedule="Start@end"), Line("tests/test_shop.py", 7)),
     ],
 )
 def test_a_finding_is_shown_at_the_line_that_it_is_about(found, line):
     usual = baseline(
+        runs=[run(tasks={"Process": "shop.py:29 in process"})],
         effects=(
             effect("charge()"),
             effect("mail()", point="Done@effect:1", location="shop.py:40 in mail"),
-        )
+        ),
     )
     message = found.findings[0].message.replace("charge()", "it")
     told = replace(found, findings=(replace(found.findings[0], message=message),))

@@ -63,6 +63,10 @@ def test_it_holds_every_schedule_with_its_story(crashed):
         "charge('order-1', 42)",
         "send('order-1')",
     ]
+    assert twice.story.runs[1].tasks == {
+        "Charge": "shop.py:9 in charge",
+        "Ship": "shop.py:14 in ship",
+    }
     assert [row.state for row in twice.story.runs[1].logs[0]] == [
         *("Charge", "Charge", "Ship", "Done")
     ]

@@ -15,7 +15,7 @@ from pytest_cano.report.sarif import RULES, sarif_log
 from pytest_cano.report.source import Sources
 from pytest_cano.story import Verdict
 from shop_project import BUGGY, SAFE
-from stories import effect
+from stories import effect, run
 
 # The standard's own, as a package that reads such files ships it.
 STANDARD = jsonschema.Draft4Validator(
@@ -260,6 +260,17 @@ def test_no_message_is_a_placeholder_or_a_link():
 
     first = result["message"]["text"].splitlines()[0]
     assert first == "pay({{0}}, {'a': 1}) and [this] (1)"
+
+
+def test_a_crash_before_every_effect_is_where_the_task_begins():
+    runs = [run(tasks={"Process": "shop.py:29 in process"})]
+    told = trial("STUCK", message="it never ends", runs=runs)
+
+    (result,) = results_of(document(program(told)))
+
+    assert line_of(result["locations"][0]) == ("shop.py", 29)
+    assert way_of(result)[1][0] == ("shop.py", 29)
+    assert way_of(result)[1][1].startswith("life 1: crashed at end")
 
 
 def test_no_life_is_longer_than_anybody_reads():
