@@ -62,10 +62,8 @@ class Report:
         return dict(self.summary.verdicts)
 
     def __str__(self) -> str:
-        summary = summary_text([self.summary])
-        if self.lines is not None:
-            summary += f"\n{lines_text(self.lines)}"
-        return "\n\n\n".join((*self.failures, summary))
+        told = filter(None, (summary_text([self.summary]), lines_text(self.lines)))
+        return "\n\n\n".join((*self.failures, "\n".join(told)))
 
     def __repr__(self) -> str:
         return str(self)

@@ -133,8 +133,12 @@ def conclude(document: Document, settings: Settings) -> int:
             lines += report.write(document)
         except OSError as error:
             failed.append(f"{source}: it could not be written: {error}")
-    measured = "" if document.lines is None else lines_text(document.lines)
-    told = [summary_text(summaries), measured, *lines, *_failures(document.programs)]
+    told = [
+        summary_text(summaries),
+        lines_text(document.lines),
+        *lines,
+        *_failures(document.programs),
+    ]
     told += (f"ERROR {problem}" for problem in failed)
     sys.stdout.write("\n".join(filter(None, told)) + "\n")
     return FAILED if failed or any(_failures(document.programs)) else PASSED

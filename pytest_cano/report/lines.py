@@ -36,14 +36,14 @@ def lines_in(results: Iterable[Mapping[str, Any]]) -> TaskLines | None:
     )
 
 
-def lines_text(lines: TaskLines) -> str:
-    """Return what of the tasks ran after a crash, too, and what never.
+def lines_text(lines: TaskLines | None) -> str:
+    """Return what of the tasks ran after a crash, too; empty if none was measured.
 
     ``task lines  18/20 also ran resumed (only undisturbed: shop.py:12-13)  never
     reached: shop.py:31``
     """
-    if not lines.files:
-        return f"task lines  {NO_TASK_MEASURED}"
+    if lines is None or not lines.files:
+        return ""
     parts = [f"task lines  {lines.resumed_too}/{lines.baseline} also ran resumed"]
     if lines.undisturbed:
         parts[0] += f" (only undisturbed: {_listed(lines.undisturbed)})"

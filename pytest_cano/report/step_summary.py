@@ -208,8 +208,8 @@ def _cell(text: str, *, failed: bool) -> str:
 def _coverage(document: Document) -> Iterator[str]:
     for line in coverage_text(covered_by(document.summaries)).splitlines():
         yield f"- {plain(line)}"
-    if document.lines is not None:
-        yield f"- {plain(lines_text(document.lines))}"
+    if measured := lines_text(document.lines):
+        yield f"- {plain(measured)}"
 
 
 def _tests(tests: Iterable[str]) -> str:

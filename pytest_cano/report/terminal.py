@@ -147,9 +147,8 @@ def write_summary(
     if summaries:
         for line in summary_text(summaries).splitlines():
             terminal.write_line(line)
-    measured = lines_in(results)
-    if measured is not None:
-        terminal.write_line(lines_text(measured))
+    if measured := lines_text(lines_in(results)):
+        terminal.write_line(measured)
     for limit in limits:
         terminal.write_line(limit)
     for line in lines:

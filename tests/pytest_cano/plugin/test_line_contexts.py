@@ -66,9 +66,9 @@ class Measured:
         assert result.ret == 0
         return self.contexts()
 
-    def under_coverage(self, *args):
+    def under_coverage(self, *args, options=()):
         own = ("-p", "cano", "-W", "error", *args)
-        command = ("coverage", "run", "--source=.", "-m", "pytest")
+        command = ("coverage", "run", "--source=.", *options, "-m", "pytest")
         result = self.project.pytester.run(sys.executable, "-m", *command, *own)
         assert result.ret == 0
         return self.contexts()
@@ -97,17 +97,6 @@ def by_pytest_cov(measured):
     return measured.under_pytest_cov
 
 
-def test_lines_say_which_kind_of_life_ran_them(by_pytest_cov):
-    assert by_pytest_cov("--cano-crash=Charge@effect:1") == {
-        "before": EVERY,
-        "after": {"baseline", "resumed"},
-        # What is left of the first life does not count for it.
-        "finally": {"baseline", "", "resumed"},
-        "found": {"resumed"},
-        "sent": {"baseline", "resumed"},
-    }
-
-
 KILLED = {
     "before": EVERY,
     "after": {"baseline", "resumed"},
@@ -115,6 +104,30 @@ KILLED = {
     "found": {"resumed"},
     "sent": {"baseline", "resumed"},
 }
+
+# What is left of the first life runs, too, and does not count for it.
+UNWOUND = KILLED | {"finally": {"baseline", "", "resumed"}}
+
+
+def test_lines_say_which_kind_of_life_ran_them(by_pytest_cov):
+    assert by_pytest_cov("--cano-crash=Charge@effect:1") == UNWOUND
+
+
+def test_what_runs_between_lives_belongs_to_none(measured, by_pytest_cov):
+    measured.source.write_text(
+        f"{STORE}\n\ndef between():\n    return 1  # between\n", "utf-8"
+    )
+    measured.project.add(
+        "conftest.py",
+        """
+        import store
+
+        def pytest_runtest_logreport(report):
+            store.between()
+    """,
+    )
+
+    assert by_pytest_cov("--cano-crash=Charge@effect:1")["between"] == {""}
 
 
 def test_a_killed_process_tells_of_its_lines_up_to_the_last(by_pytest_cov):
@@ -140,7 +153,7 @@ def test_workers_of_a_test_tell_of_the_lines_of_their_lives(by_pytest_cov):
     assert contexts == KILLED | {"sent": EVERY, "after": EVERY, "finally": EVERY}
 
 
-def test_a_fresh_interpreter_measures_alike(measured, by_pytest_cov):
+def test_a_fresh_interpreter_measures_alike(measured):
     measured.project.add(
         "conftest.py",
         """
@@ -159,7 +172,13 @@ def test_a_fresh_interpreter_measures_alike(measured, by_pytest_cov):
     """,
     )
 
-    assert by_pytest_cov("--cano-crash=Charge@effect:1=kill") == KILLED
+    contexts = measured.under_coverage(
+        "--cano-crash=Charge@effect:1=kill", options=["--context=night"]
+    )
+
+    assert contexts == {
+        line: {f"night|{kind}" for kind in kinds} for line, kinds in KILLED.items()
+    }
 
 
 def test_a_twin_is_a_later_life_and_the_first_one_stays_what_it_was(by_pytest_cov):
@@ -179,6 +198,27 @@ def test_the_kind_stands_behind_the_context_of_a_test(by_pytest_cov):
     assert contexts["found"] == {f"{run}|resumed"}
     assert contexts["before"] == {f"{run}|{kind}" for kind in EVERY}
     assert contexts["finally"] == {run, f"{run}|baseline", f"{run}|resumed"}
+
+
+def test_the_test_after_one_that_was_crashed_has_its_own_context(
+    measured, by_pytest_cov
+):
+    measured.project.add(
+        "test_other.py",
+        """
+        import asyncio
+        import store
+
+        def test_other(tmp_path):
+            workflow = store.store(None, None, 1)
+            asyncio.run(workflow.orchestrate("Ship"))
+    """,
+    )
+
+    contexts = by_pytest_cov("--cano-crash=Charge@end", "--cov-context=test")
+
+    assert "test_other.py::test_other|run" in contexts["sent"]
+    assert not any(context.startswith("test_other") for context in contexts["before"])
 
 
 def test_coverage_run_has_the_same_contexts(measured):
@@ -205,7 +245,8 @@ def test_every_core_of_coverage_can_do_it(by_pytest_cov, monkeypatch, core):
         pytest.skip("Python 3.11 has no sys.monitoring")
     monkeypatch.setenv("COVERAGE_CORE", core)
 
-    assert by_pytest_cov("--cano-crash=Charge@effect:1=kill") == KILLED
+    # A process of its own would look at all lines anew.
+    assert by_pytest_cov("--cano-crash=Charge@effect:1") == UNWOUND
 
 
 def test_a_page_of_coverage_shows_them(measured, by_pytest_cov):
@@ -246,8 +287,30 @@ def test_lives_of_a_function_say_it_too(measured, by_pytest_cov):
     """,
     )
 
-    contexts = by_pytest_cov()
+    assert by_pytest_cov() == UNWOUND
 
-    assert contexts["found"] == {"resumed"}
-    assert contexts["before"] == EVERY
-    assert contexts["finally"] == {"baseline", "", "resumed"}
+
+def test_a_life_goes_on_as_what_it_was_once_it_has_checked_a_function(
+    measured, by_pytest_cov
+):
+    measured.project.add(
+        "test_order.py",
+        """
+        from store import run, store
+
+        def test_order(cano, cano_store, cano_ledger, cano_workflow_id):
+            def program(world):
+                run(store(world.store, world.ledger, world.life), "checked")
+
+            assert cano.check(program, crash="Charge@effect:1").passed
+            run(store(cano_store, cano_ledger, cano.life), cano_workflow_id)
+    """,
+    )
+
+    contexts = by_pytest_cov("--cano-crash=Ship@end")
+
+    assert contexts == UNWOUND | {
+        "sent": EVERY,
+        "after": EVERY,
+        "finally": {"", *EVERY},
+    }
