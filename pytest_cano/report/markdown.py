@@ -9,6 +9,8 @@ from .characters import on_one_line, visible
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
+_STROKE = re.compile(r"(?<!\\)\|")
+
 
 def plain(text: str) -> str:
     """Return a text that is shown as it is."""
@@ -34,7 +36,8 @@ def block(text: str, language: str = "text") -> str:
 
 def row(cells: Iterable[str]) -> str:
     """Return a row of a table; its cells are Markdown."""
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+    # Even in code, a stroke ends a cell.
+    return "| " + " | ".join(_STROKE.sub(r"\|", cell) for cell in cells) + " |"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

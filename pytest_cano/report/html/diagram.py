@@ -23,6 +23,9 @@ LONGEST_NAME: Final = 22
 
 _DOT: Final = 13.0
 _MARGIN: Final = 14.0
+_GAP: Final = 56.0
+_NARROW_GAP: Final = 36.0
+_FEW: Final = 7
 
 
 @final
@@ -213,7 +216,9 @@ class _Drawing:
         named = [label for edge in edges for label in edge]
         labels = [*dict.fromkeys((*self._first(), *transitions, *named))]
         sizes = {label: self._size(label) for label in labels}
-        layout = lay_out(sizes, edges)
+        # A long way is drawn closer, so that it fits.
+        across = _GAP if len(labels) <= _FEW else _NARROW_GAP
+        layout = lay_out(sizes, edges, across=across)
         return Diagram(
             anchor,
             layout.width + 2 * _MARGIN,

@@ -51,7 +51,7 @@ class Done:
     Attributes:
         text: the effect: ``charge('order-1', 42)``.
         where: in the program.
-        key: its idempotency key, if it had one.
+        key: its idempotency key, if it had one; without the id of its run.
         remark: what is to be said of it: that it is a repetition, say.
         wrong: whether that is what went wrong.
     """
@@ -199,10 +199,17 @@ class _Told:
         return Done(
             effect.identity,
             effect.location,
-            "" if effect.key is None else effect.key,
+            "" if effect.key is None else self._without_run(effect.key),
             remark,
             wrong,
         )
+
+    def _without_run(self, key: str) -> str:
+        """Cut off what every key of a run begins with: it is long, and says little."""
+        for run in self._story.runs.values():
+            if run.workflow_id and key.startswith(f"{run.workflow_id}/"):
+                return "…" + key[len(run.workflow_id) :]
+        return key
 
     def _remark(self, effect: Effect) -> tuple[str, bool]:
         if not self._story.is_judged(effect):

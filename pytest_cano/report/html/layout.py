@@ -80,8 +80,8 @@ def lay_out(
     sizes: Mapping[str, Size],
     edges: Iterable[Edge],
     *,
-    across: float = 56,
-    between: float = 22,
+    across: float = 56.0,
+    between: float = 22.0,
 ) -> Layout:
     """Find a place for every state.
 

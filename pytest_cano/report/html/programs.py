@@ -47,7 +47,7 @@ class Field:
     Attributes:
         text: ``ok``, ``DUPLICATED 1/3``, ``-``.
         standing: how it stands.
-        marks: its schedules; the first one of those that stand so comes first.
+        marks: its schedules, the worst first.
     """
 
     text: str
@@ -56,9 +56,8 @@ class Field:
 
     @property
     def first(self) -> Mark | None:
-        """The schedule to look at first: one that stands as the cell does."""
-        alike = (mark for mark in self.marks if mark.standing is self.standing)
-        return next(alike, None)
+        """The schedule to look at first."""
+        return next(iter(self.marks), None)
 
 
 @final
@@ -217,6 +216,8 @@ def _field(cell: Cell | None, anchors: Mapping[str, str]) -> Field | None:
         Mark(anchors.get(text, ""), text, label, said, Standing.of(Verdict[said]))
         for label, (text, said) in zip(labels, cell.verdicts.items(), strict=True)
     )
+    order = [*Standing]
+    marks = tuple(sorted(marks, key=lambda mark: order.index(mark.standing)))
     return Field(str(cell), worst(mark.standing for mark in marks), marks)
 
 

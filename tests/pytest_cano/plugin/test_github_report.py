@@ -179,6 +179,19 @@ def test_a_task_and_a_verdict_are_told_once():
     assert "[Process@end] and 1 more schedule\n" in found[0]["message"]
 
 
+def test_what_is_excused_alike_is_told_for_each_verdict():
+    known = [
+        trial("KNOWN", found=found, schedule=f"Process@{moment}", excuse=f"{found}: no")
+        for found, moment in (("LOST", "start"), ("STUCK", "end"), ("LOST", "enter"))
+    ]
+
+    found = commands(document(program(*known)))
+
+    assert [each["title"] for each in found] == [
+        *("STUCK in Process (known)", "LOST in Process (known)")
+    ]
+
+
 def test_the_weightiest_come_first_and_no_more_than_are_shown():
     many = reordered(12)
     known = trial("KNOWN", found="LOST", excuse="LOST: for now")

@@ -52,7 +52,7 @@ def test_a_session_leaves_one_page_with_every_schedule(crashed):
         "Charge ok ok DUPLICATED DUPLICATED"
     )
     twice = buggy.all("details.schedule")[1]
-    key = "test_buggy.py::test_buggy/Ship/1"
+    key = "…/Ship/1"
     again = "charge('order-1', 42) time 2, 1 undisturbed"
     assert [row.text for row in twice.first("table.lives").all("tr")] == [
         "log ledger",

@@ -101,6 +101,7 @@ def several():
         program(
             story(),
             trial(schedule="Process@start"),
+            trial(schedule="Process@end=kill"),
             trial(schedule="Process@end > Process@end"),
             points=("Process@start", "Process@end", "Done@cleared"),
         ),
@@ -308,13 +309,13 @@ def test_without_javascript_a_link_opens_what_it_leads_to(tab, url):
 def test_the_filter_shows_a_verdict(tab, url):
     tab.open(url)
     everything = shown(tab)
-    assert len(everything) == 35
+    assert len(everything) == 36
 
     click(tab, "button[data-verdict=ACCEPTED]")
 
     assert shown(tab) == ["State3@end"]
     assert tab.evaluate("document.getElementById('shown').textContent") == (
-        "1 of 35 schedules"
+        "1 of 36 schedules"
     )
     assert tab.evaluate(
         "[...document.querySelectorAll('[aria-pressed=true]')].map(e => e.textContent)"
@@ -386,11 +387,13 @@ def test_the_line_to_repeat_it_is_copied(tab, url):
     )
 
 
-def test_on_paper_there_is_nothing_to_press(tab, url):
+def test_on_paper_it_is_light_and_there_is_nothing_to_press(tab, url):
     tab.open(url)
-    tab.call("Emulation.setEmulatedMedia", media="print")
+    dark = {"name": "prefers-color-scheme", "value": "dark"}
+    tab.call("Emulation.setEmulatedMedia", media="print", features=[dark])
 
     assert tab.evaluate(VISIBLE.format("button, input")) == 0
+    assert tab.evaluate("getComputedStyle(document.body).color") == "rgb(27, 33, 39)"
     assert tab.evaluate(VISIBLE.format("table.matrix, table.lives")) >= 2
 
 

@@ -142,8 +142,8 @@ def test_the_matrix_leads_to_the_schedules(shop):
 def test_a_cell_of_several_schedules_leads_to_each():
     found = document(
         program(
-            twice(schedule="Process@end"),
             trial(schedule="Process@end=kill"),
+            twice(schedule="Process@end"),
             trial(schedule="Process@end#2"),
         )
     )
