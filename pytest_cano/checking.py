@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -32,6 +32,7 @@ from .task_lines import TaskLines
 from .wording import remembering, slower
 
 if TYPE_CHECKING:
+    from .records.document import ProgramRecord
     from .spy import KeyFunction
 
 
@@ -45,11 +46,13 @@ class Report:
         failures: the text of every failure.
         lines: which lines of the tasks ran, and in which kinds of lives; None unless
             coverage.py measures them.
+        record: everything that was seen, as reports have it; None unless ``whole``.
     """
 
     summary: Summary
     failures: tuple[str, ...] = ()
     lines: TaskLines | None = None
+    record: ProgramRecord | None = None
 
     @property
     def passed(self) -> bool:
@@ -87,6 +90,7 @@ def check(
     workers: int = 1,
     accept: Sequence[Accept] = (),
     called: str = "check",
+    whole: bool = False,
 ) -> Report:
     """Crash a program at every selected moment, restart it, and judge it.
 
@@ -115,6 +119,7 @@ def check(
         workers: how many processes run schedules beside each other.
         accept: known exceptions.
         called: what reports call this function.
+        whole: whether all that was seen is kept, as ``record`` of what is returned.
 
     Returns:
         What was found; look at ``passed``, or print it.
@@ -153,12 +158,19 @@ def check(
                 scope=scope,
                 processes=None if (problem := processes.problem) else processes,
             )
-            report = _explore(
-                explorer, started, processes, problem, called, share, accept
+            recorder = Recorder(started.name, whole=whole)
+            recorder.measured = measured
+            failures, problems = _explore(
+                explorer, started, processes, problem, called, share, accept, recorder
             )
-            if measured is None or report.summary.flaky:
-                return report
-            return replace(report, lines=measured.lines())
+            return Report(
+                recorder.summary(),
+                (*failures, *problems),
+                recorder.lines,
+                recorder.program(started.name, accepts=accept, problems=problems)
+                if whole
+                else None,
+            )
 
     return outside_of_loops(explore)
 
@@ -206,9 +218,10 @@ def _explore(
     called: str,
     budget: Budget,
     accept: Sequence[Accept],
-) -> Report:
+    recorder: Recorder,
+) -> tuple[list[str], list[str]]:
+    """Return the text of every failure, and what is wrong with the whole."""
     name = program.name
-    recorder = Recorder(name)
     baseline = explorer.record()
     if program.error is not None:
         program.error.add_note(f"{name} failed undisturbed, so it was not crashed")
@@ -228,7 +241,7 @@ def _explore(
     finding = explorer.confirm(baseline)
     if finding is not None:
         recorder.flaky = True
-        return Report(recorder.summary(), (flaky_text(finding, baseline),))
+        return [], [flaky_text(finding, baseline)]
     failures: list[str] = []
     recorder.begin(baseline)
     accepts = Acceptances(accept, baseline, "accept=Accept")
@@ -241,10 +254,9 @@ def _explore(
         if trial.verdict.fails:
             heading = f" {title(name, trial.text)} ".center(70, "_")
             failures.append(f"{heading}\n{failure_text(trial, again=again)}")
-    failures += accepts.problems()
     recorder.limits += (*search.limits, *baseline.unledgered)
     if processes.remembers:
         recorder.limits.append(remembering(processes.remembers))
     if processes.slow:
         recorder.limits.append(slower(processes.slow))
-    return Report(recorder.summary(), tuple(failures))
+    return failures, [*accepts.problems()]

@@ -113,7 +113,7 @@ class Handle:
         settings = self._request.config.stash[SETTINGS]
         share = share_of(self._request.node, settings)
         try:
-            return check(
+            report = check(
                 program,
                 crash=crash,
                 accept=accept,
@@ -123,10 +123,17 @@ class Handle:
                 seed=settings.seed if seed is None else seed,
                 timeout=settings.timeout,
                 called="cano.check",
+                whole=bool(settings.reports),
                 **self._search(store, ignore_effects, ignore_observations),
             )
         finally:
             share.close()
+        # In every other life it is only repeated.
+        if settings.gated and not self.schedule and self.life == 1:
+            from .checked import keep
+
+            keep(self._request.node, report)
+        return report
 
     def assert_idempotent(
         self,

@@ -26,18 +26,32 @@ class Option:
         kind: the ini type.
         default: the value where nothing is said.
         help: one or two sentences for ``pytest --help``.
-        flag: its name on the command line, or None where it has none.
-        metavar: what stands for the value in the help text.
-        repeats: whether the flag may be given more than once.
+        metavar: what stands for the value in the help text; None for what has no
+            value, or no place on the command line.
+        repeats: whether it may be given more than once.
     """
 
     name: str
     kind: Literal["string", "args", "linelist", "bool"]
     default: Any
     help: str
-    flag: str | None = None
     metavar: str | None = None
     repeats: bool = False
+
+    @property
+    def flag(self) -> str | None:
+        """Its name on the command line; None where it has none."""
+        none = self.metavar is None and self.kind != "bool"
+        return None if none else f"--{self.name.replace('_', '-')}"
+
+    @property
+    def argument(self) -> dict[str, Any]:
+        """What declares it on a command line, beside its name there."""
+        said = {"dest": self.name, "help": self.help, "default": None}
+        if self.kind == "bool":
+            return said | {"action": "store_true"}
+        action = "append" if self.repeats else "store"
+        return said | {"action": action, "metavar": self.metavar}
 
 
 OPTIONS = (
@@ -48,7 +62,6 @@ OPTIONS = (
         "Crash workflows at these points, start them again and compare: all, STATE, "
         "@MOMENT, STATE@MOMENT, a whole schedule, everywhere or random:N. Commas join "
         "them, and the option may be given more than once.",
-        flag="--cano-crash",
         metavar="SELECTORS",
         repeats=True,
     ),
@@ -57,7 +70,6 @@ OPTIONS = (
         "args",
         (),
         "How lives end: raise (the default), freeze, cancel, kill, or all of them.",
-        flag="--cano-ending",
         metavar="ENDINGS",
         repeats=True,
     ),
@@ -67,7 +79,6 @@ OPTIONS = (
         "",
         "How many lives in a row are crashed: 1, 2 or 3. Unset, it is 1, and 2 where "
         "the workflow has compensations.",
-        flag="--cano-depth",
         metavar="N",
     ),
     Option(
@@ -76,7 +87,6 @@ OPTIONS = (
         "effects",
         "How fine the crash points inside of tasks are: effects, awaits (each wait of "
         "a task's coroutine, too) or lines (each line of its module, too).",
-        flag="--cano-detail",
         metavar="DETAIL",
     ),
     Option(
@@ -85,7 +95,6 @@ OPTIONS = (
         "",
         "How much is run in all, shared among the tests: a time such as 30s or 5m, or "
         "a number of schedules such as 500.",
-        flag="--cano-budget",
         metavar="BUDGET",
     ),
     Option(
@@ -93,7 +102,6 @@ OPTIONS = (
         "string",
         "0",
         "Seed of the schedules that random:N makes up.",
-        flag="--cano-seed",
         metavar="N",
     ),
     Option(
@@ -101,7 +109,6 @@ OPTIONS = (
         "string",
         "60",
         "Seconds that each life of a crashed test may take; 0 for no limit.",
-        flag="--cano-timeout",
         metavar="SECONDS",
     ),
     Option(
@@ -109,7 +116,6 @@ OPTIONS = (
         "string",
         "1",
         "How many processes of a test run its schedules beside each other.",
-        flag="--cano-workers",
         metavar="N",
     ),
     Option(
@@ -117,7 +123,6 @@ OPTIONS = (
         "string",
         "",
         "Fail the session where fewer schedules pass, in percent of those run.",
-        flag="--cano-fail-under",
         metavar="PERCENT",
     ),
     Option(
@@ -126,7 +131,6 @@ OPTIONS = (
         "",
         "Fail the session where fewer crash points are crashed, in percent of those "
         "met.",
-        flag="--cano-fail-under-coverage",
         metavar="PERCENT",
     ),
     Option(
@@ -135,7 +139,6 @@ OPTIONS = (
         "",
         "Fail the session where less of the tasks ran after a crash, too: percent of "
         "their lines that ran undisturbed; coverage.py has to measure them.",
-        flag="--cano-cov-fail-under",
         metavar="PERCENT",
     ),
     Option(
@@ -144,7 +147,6 @@ OPTIONS = (
         (),
         "The verdicts that fail a test, such as DUPLICATED,LOST; others are shown and "
         "tolerated. Unset, every verdict but PASS fails.",
-        flag="--cano-fail-on",
         metavar="VERDICTS",
         repeats=True,
     ),
@@ -153,7 +155,6 @@ OPTIONS = (
         "string",
         "",
         "Fail the session where more schedules fail as @pytest.mark.cano_accept says.",
-        flag="--cano-max-accepted",
         metavar="N",
     ),
     Option(
@@ -162,7 +163,6 @@ OPTIONS = (
         "",
         "File of known failures: those listed there fail nothing, until they pass; "
         "what is not listed there fails.",
-        flag="--cano-baseline",
         metavar="FILE",
     ),
     Option(
@@ -170,14 +170,12 @@ OPTIONS = (
         "bool",
         False,
         "Write the known failures to the file of --cano-baseline, as they are now.",
-        flag="--cano-baseline-update",
     ),
     Option(
         "cano_report",
         "args",
         (),
         "Reports to write: json:FILE, html:DIR, junit:FILE, github or sarif:FILE.",
-        flag="--cano-report",
         metavar="KIND:TARGET",
         repeats=True,
     ),
@@ -187,7 +185,6 @@ OPTIONS = (
         "",
         "Run one part of the plan, such as 2/5; python -m pytest_cano merge puts the "
         "reports of all parts together.",
-        flag="--cano-shard",
         metavar="I/N",
     ),
     Option(
@@ -196,7 +193,6 @@ OPTIONS = (
         "",
         "Take the settings of a profile: smoke, ci, nightly, or a section of the ini "
         "file such as [cano:mine].",
-        flag="--cano-profile",
         metavar="NAME",
     ),
     Option(
@@ -340,6 +336,13 @@ class Settings:
     baseline_update: bool = False
     reports: tuple[ReportOption, ...] = ()
     shard: tuple[int, int] | None = None
+
+    @property
+    def gated(self) -> bool:
+        """Whether what all crash tests come to concerns anybody."""
+        limits = (self.fail_under, self.fail_under_coverage, self.max_accepted)
+        told = self.session_crash or self.reports or self.cov_fail_under is not None
+        return bool(told) or any(limit is not None for limit in limits)
 
     @property
     def session_crash(self) -> tuple[str, ...]:

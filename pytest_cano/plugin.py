@@ -32,6 +32,9 @@ LIFE: pytest.StashKey[Life] = pytest.StashKey()
 SCHEDULE = pytest.StashKey[str]()
 CHECKED = pytest.StashKey[bool]()
 
+# On a report: the searches that its test made itself.
+CHECKS = "cano_checks"
+
 FIXTURES = frozenset(
     {
         "cano",
@@ -77,10 +80,9 @@ class HookSpecs:
 
         Called in the process of the test, once for each test that is crashed, when
         its undisturbed run has shown which points its selectors mean; not for
-        ``cano.check``, and not for later crashes of the recovery, for ``everywhere``
-        or for schedules of several points. The first answer counts: the points to
-        crash at, in this order; what is not in it is left out, and the summary says
-        so. None keeps all of them.
+        ``cano.check``, crashes of the recovery, ``everywhere`` or schedules of
+        several points. The first answer counts: the points to crash at, in this
+        order; the summary says what is left out. None keeps all of them.
 
         Example::
 
@@ -101,9 +103,9 @@ class HookSpecs:
 
         Called in the process of the test, in whichever life, thread and event loop
         the call is made, for every call of what ``cano_ledger.spy`` stands in for
-        that has no key by itself: none in the parameter of that name, where the spy
-        was given no function that finds it. The first answer counts; None means that
-        the call has no key. The key stays among the arguments that are compared.
+        that has no key by itself, in a parameter or by the spy's own function. The
+        first answer counts; None means no key. The key stays among the arguments
+        that are compared.
 
         Example::
 
@@ -147,11 +149,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("cano", "crash tests of workflows")
     for option in options.OPTIONS:
         if option.flag is not None:
-            said: dict[str, Any] = {"action": "store_true", "default": None}
-            if option.kind != "bool":
-                action = "append" if option.repeats else "store"
-                said = {"action": action, "metavar": option.metavar}
-            group.addoption(option.flag, dest=option.name, help=option.help, **said)
+            group.addoption(option.flag, **option.argument)
         parser.addini(
             option.name, option.help, type=option.kind, default=option.default
         )
@@ -204,26 +202,18 @@ def pytest_runtest_protocol(
     marks = list(item.iter_markers("cano_crash"))
     if not marks and not settings.session_crash:
         return None
-    if not isinstance(item, pytest.Function):
-        return None
-    from . import choice as choices
-    from . import items
+    from .taking_over import take_over
 
-    refusal = ""
-    choice = None
-    try:
-        choice = choices.choose(item, settings, marks)
-    except options.OptionError as error:
-        refusal = str(error)
-    if refusal:
-        items.refuse_item(item, nextitem, refusal, settings)
-    elif choice is not None:
-        items.run_item(item, nextitem, choice, settings)
-    return True if refusal or choice else None
+    return take_over(item, nextitem, settings, marks)
 
 
 class CrashSession:
-    """What this process knows of the crash tests, its workers' included."""
+    """What this process knows of the crash tests, its workers' included.
+
+    Attributes:
+        checks: for each test whose reports are yet to come the searches that it made
+            itself, by their ids.
+    """
 
     def __init__(
         self,
@@ -236,6 +226,8 @@ class CrashSession:
         self._reports = reports
         self._session: Any = None
         self._results: list[dict[str, Any]] = []
+        self.checks: dict[str, dict[str, Any]] = {}
+        self._checked: list[dict[str, Any]] = []
         self._problems: list[str] = []
         self._lines: Sequence[str] = ()
 
@@ -252,6 +244,9 @@ class CrashSession:
         result = getattr(report, "cano_result", None)
         if result is not None:
             self._results.append(result)
+        if report.when == "teardown" and report.nodeid in self.checks:
+            setattr(report, CHECKS, [*self.checks.pop(report.nodeid).values()])
+        self._checked += getattr(report, CHECKS, ())
         if not hasattr(report, "cano_seconds"):
             return (yield)
         from .report.showing import shown
@@ -281,9 +276,14 @@ class CrashSession:
         if session.testscollected and self._settings != options.Settings():
             from .report.closing import problems_of
 
-            self._problems = [*problems_of(self._settings, self._results)]
+            found = problems_of(self._settings, self._results, self._checked)
+            self._problems = [*found]
             session.testsfailed += len(self._problems)
         return result
+
+    @property
+    def _told(self) -> list[dict[str, Any]]:
+        return [*self._results, *self._checked]
 
     @property
     def _runs_none(self) -> bool:
@@ -303,11 +303,10 @@ class CrashSession:
         if self._reports or (self._settings.baseline and self._results):
             from .report.closing import close_session
 
-            closed = close_session(
-                self._config, session, self._reports, self._results, self._problems
+            self._lines, problems = close_session(
+                session, self._reports, self._told, self._problems
             )
-            self._lines = closed.lines
-            self._problems += closed.problems
+            self._problems += problems
 
     def interrupted(self, result: dict[str, Any]) -> None:
         """Take what is known of a test that will have no reports."""
@@ -317,10 +316,10 @@ class CrashSession:
         self, terminalreporter: pytest.TerminalReporter
     ) -> None:
         """Tell what was found."""
-        if self._results or self._problems or self._lines:
+        if (told := self._told) or self._problems or self._lines:
             from .report.terminal import write_summary
 
-            write_summary(terminalreporter, self._results, self._problems, self._lines)
+            write_summary(terminalreporter, told, self._problems, self._lines)
         elif idle := self._idle():
             terminalreporter.write_line(
                 f"{', '.join(idle)}: nothing was crashed; say what is to be, for "

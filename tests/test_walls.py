@@ -23,6 +23,7 @@ TESTING = {"_pytest", "coverage", "faker", "hypothesis", "pytest", "pytest_cano"
 
 # The part of the plugin that is the integration with pytest; the rest works without.
 KNOWS_PYTEST = {
+    "pytest_cano.checked",
     "pytest_cano.choice",
     "pytest_cano.contract",
     "pytest_cano.fixtures",
@@ -40,6 +41,7 @@ KNOWS_PYTEST = {
     "pytest_cano.report.showing",
     "pytest_cano.report.terminal",
     "pytest_cano.sharing",
+    "pytest_cano.taking_over",
     "pytest_cano.tracebacks",
     "pytest_cano.wider",
 }

@@ -52,11 +52,7 @@ def add_options(parser: Any) -> None:
     """Declare what the commands have in common, as pytest has it."""
     for option in OPTIONS:
         if option.name in _SHARED and option.flag is not None:
-            said: dict[str, Any] = {"action": "store_true", "default": None}
-            if option.kind != "bool":
-                action = "append" if option.repeats else "store"
-                said = {"action": action, "metavar": option.metavar}
-            parser.add_argument(option.flag, dest=option.name, help=option.help, **said)
+            parser.add_argument(option.flag, **option.argument)
 
 
 def settings_of(chosen: argparse.Namespace) -> Settings:

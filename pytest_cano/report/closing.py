@@ -5,10 +5,9 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any, final
+from typing import Any
 
 import pytest
 
@@ -36,47 +35,44 @@ def summaries_in(results: Results) -> list[Summary]:
     return [Summary(**each["summary"]) for each in results if each["summary"]]
 
 
-def problems_of(settings: Settings, results: Results) -> Iterator[str]:
-    """Say what is wrong with a session that no test is to blame for."""
+def problems_of(
+    settings: Settings, results: Results, checked: Results
+) -> Iterator[str]:
+    """Say what is wrong with a session that no test is to blame for.
+
+    Args:
+        settings: of the session.
+        results: what each test that was to be crashed has left.
+        checked: what was left by searches that tests made themselves.
+    """
     if settings.session_crash:
         yield from unmet_problems(settings, results)
     # A part of the plan falls short of it by itself; the parts are judged together.
     if settings.shard is None:
+        whole = [*results, *checked]
         yield from gate_problems(
-            gate_of(settings), Score.of(summaries_in(results)), lines_in(results)
+            gate_of(settings), Score.of(summaries_in(whole)), lines_in(whole)
         )
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """What has become of a session's reports.
-
-    Attributes:
-        lines: for the terminal.
-        problems: what could not be written, and why.
-    """
-
-    lines: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
-
-
 def close_session(
-    config: pytest.Config,
     session: pytest.Session,
     reports: Mapping[str, Report],
     results: Results,
     problems: Sequence[str],
-) -> Closed:
+) -> tuple[list[str], list[str]]:
     """Write what is to be written at the end of a session.
 
     Args:
-        config: of the session, in the process that shows its results.
-        session: has ended.
+        session: has ended, in the process that shows its results.
         reports: the reports, by what asked for each.
         results: what each test has left.
         problems: what is wrong with the session as a whole.
+
+    Returns:
+        Lines for the terminal, and what could not be written.
     """
+    config = session.config
     settings = config.stash[SETTINGS]
     lines: list[str] = []
     failed: list[str] = []
@@ -89,7 +85,7 @@ def close_session(
             "--cano-baseline-update writes it"
         )
     if reports:
-        began = session.config.stash[BEGAN]
+        began = config.stash[BEGAN]
         made = _made(began, config, settings, interrupted=not whole)
         document = document_of(settings, results, problems, made)
         for source, report in reports.items():
@@ -99,7 +95,7 @@ def close_session(
                 failed.append(f"{source}: it could not be written: {error}")
     if failed and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    return Closed(tuple(lines), tuple(failed))
+    return lines, failed
 
 
 def document_of(
