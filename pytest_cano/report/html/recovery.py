@@ -31,11 +31,6 @@ class Measure:
     of: int
     missing: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
-    @property
-    def whole(self) -> bool:
-        """Whether nothing is missing."""
-        return self.reached == self.of
-
     def __str__(self) -> str:
         return f"{self.reached}/{self.of}" if self.of else "none"
 

@@ -16,6 +16,7 @@ from stories import (
     baseline,
     crashed,
     effect,
+    extra,
     failed,
     operation,
     returned,
@@ -219,6 +220,53 @@ def test_the_log_and_the_ledger_stand_side_by_side():
     }
 
 
+def test_what_undoes_and_what_only_looks_is_told_apart():
+    found = trial(
+        lives=(crashed(), returned(2), extra(3)),
+        runs=[run(operations=(operation(1, *rows("Process")),)), run(2)],
+        effects=(
+            effect("refund()", at=2, undoing=True),
+            effect("look()", life=3, at=3, point=None, key="run-1/Process/1"),
+        ),
+    )
+
+    entry = schedule(page(document(program(found))), "Process@end")
+
+    looked, key = (
+        "by the program's own body, not judged",
+        "\N{HORIZONTAL ELLIPSIS}/Process/1",
+    )
+    assert [line for (line,) in lives(entry)][1::2] == [
+        "#0 Process entry|refund() to undo, never undisturbed shop.py:31 in process",
+        "life 2 resumed at Process > Done",
+        f"|look() {looked} shop.py:31 in process \N{MIDDLE DOT} key {key}",
+    ]
+
+
+def test_what_a_second_run_wrote_is_told_apart():
+    found = twice(runs=[run(2, operations=(operation(1, *rows("Process")),))])
+
+    entry = schedule(page(document(program(found))), "Process@end")
+
+    assert ["run 2: #0 Process entry|"] in lives(entry)
+
+
+def test_what_the_matrix_does_not_show_is_counted_below_it():
+    found = program(
+        trial(),
+        trial(schedule="Process@end > Process@start"),
+        twice(schedule="Process@end > Process@end"),
+    )
+    found = replace(found, summary=replace(found.summary, seen={2: 5, 3: 1}))
+
+    shown = page(document(found))
+
+    (group,) = shown.first("ul.groups").all("li")
+    assert group.text == "depth 2 6/7 failed"
+    target = shown.by_id(group.first("a")["href"][1:])
+    assert schedule(shown, "Process@end > Process@end").holds(target)
+
+
 def test_the_failure_the_output_and_the_line_to_repeat_it_are_there():
     found = twice(
         lives=(crashed(), failed(2, "Traceback\nE   AssertionError: no\n")),
@@ -412,6 +460,17 @@ def test_where_nothing_is_declared_the_ways_are_those_that_were_taken():
         "Start leads to Process",
     ]
     assert "No state declares what may follow" in drawing.text
+
+
+def test_a_state_that_may_follow_itself_has_a_loop():
+    runs = [run(transitions={"Process": frozenset({"Process", "Done"})})]
+
+    drawing = page(document(program(trial(), baseline=baseline(runs=runs)))).first(
+        "svg"
+    )
+
+    ways = {each.first("title").text: each["d"] for each in drawing.all("path.line")}
+    assert "c" in ways["Process leads to Process: never taken"]
 
 
 def written(value: str) -> str:
