@@ -150,7 +150,7 @@ class Section:
         summary = program.summary
         return cls(
             anchor,
-            summary.name,
+            _name(program),
             program.test,
             f"{program.file}:{program.line}" if program.line else program.file,
             "" if program.outcome == "passed" else program.outcome,
@@ -174,6 +174,14 @@ class Section:
     def wrong(self) -> bool:
         """Whether somebody has to look at it."""
         return self.standing is Standing.FAILED
+
+
+def _name(program: ProgramRecord) -> str:
+    """Return the name of a test; of what it has checked itself, with the test's."""
+    name = program.summary.name
+    if f"::{name}" in program.test:
+        return name
+    return program.test.partition("::")[2] or name
 
 
 def _standing(program: ProgramRecord) -> Standing:

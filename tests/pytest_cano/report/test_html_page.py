@@ -119,6 +119,13 @@ def test_what_failed_alike_is_named_together():
     assert failure.text.endswith("Process@effect:8 and 22 more")
 
 
+def test_what_a_test_has_checked_itself_is_called_by_both_names():
+    found = program(trial(), test="t.py::test_a shop")
+    found = replace(found, summary=replace(found.summary, name="shop"))
+
+    assert page(document(found)).first("h3").text == "test_a shop"
+
+
 def test_the_matrix_leads_to_the_schedules(shop):
     shown = page(shop)
     table = shown.first("table.matrix")
