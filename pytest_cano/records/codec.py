@@ -61,7 +61,7 @@ def from_text(text: str, kind: type[_T]) -> _T:
 
 def to_json(document: Document) -> str:
     """Return a document as JSON text."""
-    return json.dumps(encode(document), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(encode(document), ensure_ascii=False) + "\n"
 
 
 def from_json(text: str | bytes) -> Document:
