@@ -10,9 +10,11 @@ public ``Coverage.switch_context`` would be: it replaces what others have set.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType
@@ -40,19 +42,44 @@ KINDS: Final = (BASELINE, CRASHED, RESUMED)
 an undisturbed run is ``baseline``."""
 
 
+LOCK: Final = threading.RLock()
+"""Held while what is measured changes hands: one thread at a time may use its data."""
+
+
+@final
+class Living:
+    """A life that is being lived.
+
+    Attributes:
+        kind: of that life; empty once it is over.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+
 @final
 class LifeData(CoverageData):
     """Measured lines whose contexts end in the kind of the life that ran them.
 
     Attributes:
-        kind: of the life that is being lived; empty for none.
+        lives: those that are being lived, innermost last.
         others: the context as all others want it.
         in_memory_of: the process in whose memory it is; 0 if it is in a file.
+        before: what it is to be added to once no test needs it; None if nobody waits.
+        tests: how many tests need it.
     """
 
-    kind = ""
+    lives: list[Living]
     others: str | None = None
     in_memory_of = 0
+    before: CoverageData | None = None
+    tests = 0
+
+    @property
+    def kind(self) -> str:
+        """The kind of the life that is being lived; empty for none."""
+        return self.lives[-1].kind if self.lives else ""
 
     def set_context(self, context: str | None) -> str | None:
         """Have a context from now on, the kind behind it; return the one before."""
@@ -60,16 +87,11 @@ class LifeData(CoverageData):
         super().set_context("|".join(filter(None, (context, self.kind))) or None)
         return before
 
-    def be_of(self, kind: str) -> None:
-        """Belong to a kind of life from now on."""
-        self.kind = kind
-        self.set_context(self.others)
-
     @classmethod
     def in_place_of(cls, data: Any, **where: Any) -> LifeData:
         """Return new data that goes on where other data stops."""
         new = cls(**where)
-        new.kind = getattr(data, "kind", "")
+        new.lives = [*getattr(data, "lives", ())]
         # It has no public name.
         new.set_context(
             getattr(data, "others", getattr(data, "_current_context", None))
@@ -81,17 +103,26 @@ class LifeData(CoverageData):
 def of_kind(measuring: Any, life: Life) -> Iterator[None]:
     """Let all lines be of a life's kind, until it is over.
 
-    What its leftover code still runs then, a killed process would not have run.
+    What its leftover code still runs then, a killed process would not have run. Of two
+    lives at once, in threads, whatever runs is of the one that began last.
     """
     collector = measuring._collector
-    before = getattr(collector.covdata, "kind", "")
-    _switch(collector, _kind(life))
-    withdraw = life.on_crash(lambda: _switch(collector, ""))
+    data = collector.covdata
+    if not isinstance(data, LifeData):
+        yield
+        return
+    living = Living(_kind(life))
+
+    def be_over() -> None:
+        living.kind = ""
+
+    _change(collector, data, lambda: data.lives.append(living))
+    withdraw = life.on_crash(lambda: _change(collector, data, be_over))
     try:
         yield
     finally:
         withdraw()
-        _switch(collector, before)
+        _change(collector, data, lambda: data.lives.remove(living))
 
 
 def _kind(life: Life) -> str:
@@ -100,16 +131,20 @@ def _kind(life: Life) -> str:
     return CRASHED if life.number == 1 else RESUMED
 
 
-def _switch(collector: Any, kind: str) -> None:
-    data = collector.covdata
-    if not isinstance(data, LifeData) or data.kind == kind:
-        return
-    collector.flush_data()
-    data.be_of(kind)
-    if kind and collector.tracer_name() == "SysMonitor":
-        # It is told of each line once, and nothing of those that others have run.
-        monitoring: Any = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
-        monitoring.restart_events()
+def _change(collector: Any, data: LifeData, change: Callable[[], object]) -> None:
+    """Change which lives are being lived, once what they ran is written down."""
+    with LOCK:
+        if collector.covdata is data:
+            collector.flush_data()
+        before = data.kind
+        change()
+        if data.kind == before:
+            return
+        data.set_context(data.others)
+        if data.kind and collector.tracer_name() == "SysMonitor":
+            # It is told of each line once, and nothing of those that others have run.
+            monitoring: Any = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
+            monitoring.restart_events()
 
 
 def keep_in_memory(measuring: Any) -> LifeData:
@@ -130,27 +165,42 @@ def measured_test(
 ) -> Iterator[MeasuredTest]:
     """Keep what is measured in this block apart, and then add it to all the rest.
 
+    One within another, or beside another in a thread, has the lines of both.
+
     Args:
         measuring: what measures.
         root: what paths are relative to.
         tests: where it is put while the block lasts.
     """
     collector = measuring._collector
-    before = collector.covdata
-    with tempfile.TemporaryDirectory(prefix="cano-measured-") as directory:
-        data = LifeData.in_place_of(before, basename=os.path.join(directory, "lines"))
-        collector.covdata = data
-        test = MeasuredTest(measuring, data, before, root)
+    with LOCK:
+        before: Any = collector.covdata
+        if not isinstance(before, LifeData):
+            directory = tempfile.mkdtemp(prefix="cano-measured-")
+            file = os.path.join(directory, "lines")
+            collector.covdata = LifeData.in_place_of(before, basename=file)
+            collector.covdata.before = before
+        data: LifeData = collector.covdata
+        data.tests += 1
+        test = MeasuredTest(measuring, root)
         tests.append(test)
-        try:
-            yield test
-        finally:
+    try:
+        yield test
+    finally:
+        with LOCK:
             tests.remove(test)
-            collector.flush_data()
-            collector.covdata = before
-            before.set_context(data.others)
-            before.update(data)
-            data.close(force=True)
+            data.tests -= 1
+            if not data.tests and data.before is not None:
+                _give_back(collector, data, data.before)
+
+
+def _give_back(collector: Any, data: LifeData, before: CoverageData) -> None:
+    collector.flush_data()
+    collector.covdata = before
+    before.set_context(data.others)
+    before.update(data)
+    data.close(force=True)
+    shutil.rmtree(os.path.dirname(data.data_filename()), ignore_errors=True)
 
 
 @final
@@ -159,17 +209,11 @@ class MeasuredTest:
 
     Args:
         measuring: what measures.
-        data: what was measured so far in this test.
-        before: what was measured before it.
         root: what paths are relative to.
     """
 
-    def __init__(
-        self, measuring: Any, data: LifeData, before: CoverageData, root: Path
-    ) -> None:
+    def __init__(self, measuring: Any, root: Path) -> None:
         self._measuring = measuring
-        self._data = data
-        self._before = before
         self._root = root
         self._codes: dict[CodeType, None] = {}
 
@@ -179,12 +223,21 @@ class MeasuredTest:
 
     def lines(self) -> TaskLines:
         """Return which lines of the tasks ran so far, in which kinds of lives."""
-        self._measuring._collector.flush_data()
-        known = self._data.measured_files() | self._before.measured_files()
+        with LOCK:
+            return self._lines()
+
+    def _lines(self) -> TaskLines:
+        collector = self._measuring._collector
+        collector.flush_data()
+        data = collector.covdata
+        known = data.measured_files()
+        if getattr(data, "before", None) is not None:
+            known |= data.before.measured_files()
         files = {}
         for path, lines in self._lines_of_tasks().items():
-            name = self._measuring._collector.file_mapper(canonical_filename(path))
-            found = self._of_file(path, name, lines) if name in known else None
+            name = collector.file_mapper(canonical_filename(path))
+            ran = data.contexts_by_lineno(name)
+            found = self._of_file(path, lines, ran) if name in known else None
             if found is not None and found.statements:
                 files[path.removeprefix(str(self._root) + os.sep)] = found
         return TaskLines(files)
@@ -195,15 +248,17 @@ class MeasuredTest:
             files.setdefault(code.co_filename, set()).update(lines_of(code))
         return files
 
-    def _of_file(self, path: str, name: str, lines: set[int]) -> FileLines | None:
+    def _of_file(
+        self, path: str, lines: set[int], contexts: Mapping[int, Iterable[str]]
+    ) -> FileLines | None:
         reporter = PythonFileReporter(path, self._measuring)
         try:
             statements = reporter.lines() & reporter.translate_lines(lines)
         except CoverageException:
             return None  # there is no source to look at
         ran: dict[str, set[int]] = {kind: set() for kind in KINDS}
-        for line, contexts in self._data.contexts_by_lineno(name).items():
-            for context in contexts:
+        for line, its_contexts in contexts.items():
+            for context in its_contexts:
                 ran.get(context.rpartition("|")[2], set()).add(line)
         return FileLines(
             frozenset(statements),

@@ -110,7 +110,9 @@ def add_measured(dumped: bytes | None) -> None:
     if _collected is not None:
         _collected.append(dumped)
         return
-    with _in_memory(dumped) as data:
+    from .line_contexts import LOCK
+
+    with LOCK, _in_memory(dumped) as data:
         measuring._collector.flush_data()
         measuring._collector.covdata.update(data)
 

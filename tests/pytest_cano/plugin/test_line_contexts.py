@@ -37,6 +37,12 @@ def run(workflow, workflow_id):
     return asyncio.run(workflow.start_or_resume("Charge", workflow_id=workflow_id))
 """
 
+BETWEEN = f"""{STORE}
+
+def between():
+    return 1  # between
+"""
+
 TEST = """
 from store import run, store
 
@@ -114,9 +120,7 @@ def test_lines_say_which_kind_of_life_ran_them(by_pytest_cov):
 
 
 def test_what_runs_between_lives_belongs_to_none(measured, by_pytest_cov):
-    measured.source.write_text(
-        f"{STORE}\n\ndef between():\n    return 1  # between\n", "utf-8"
-    )
+    measured.source.write_text(BETWEEN, "utf-8")
     measured.project.add(
         "conftest.py",
         """
@@ -288,6 +292,57 @@ def test_lives_of_a_function_say_it_too(measured, by_pytest_cov):
     )
 
     assert by_pytest_cov() == UNWOUND
+
+
+def test_functions_that_are_checked_at_once_leave_nothing_behind(
+    measured, by_pytest_cov
+):
+    measured.source.write_text(BETWEEN, "utf-8")
+    measured.project.add(
+        "test_order.py",
+        """
+        from threading import Event, Thread
+
+        from pytest_cano import check
+        from store import between, run, store
+
+        def test_order():
+            second_began, first_ended = Event(), Event()
+
+            def program(world):
+                run(store(world.store, world.ledger, world.life), world.workflow_id)
+
+            def first(world):
+                second_began.wait()
+                program(world)
+
+            def second(world):
+                second_began.set()
+                first_ended.wait()
+                program(world)
+
+            passed = []
+
+            def checked(function):
+                try:
+                    passed.append(check(function, crash="Charge@effect:1").passed)
+                finally:
+                    first_ended.set()
+
+            threads = [Thread(target=checked, args=(each,)) for each in (first, second)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert passed == [True, True]
+            between()
+    """,
+    )
+
+    contexts = by_pytest_cov()
+
+    assert contexts["found"] == {"resumed"}
+    assert contexts["between"] == {""}
 
 
 def test_a_life_goes_on_as_what_it_was_once_it_has_checked_a_function(
