@@ -298,13 +298,15 @@ class CrashSession:
 
             keep_failures(self._config, self._results)
             say_what_to_read(self._config)
-        if hasattr(self._config, "workerinput"):
+        told = self._told
+        none = self._runs_none or not (told or self._settings.session_crash)
+        if none or hasattr(self._config, "workerinput"):
             return
-        if self._reports or (self._settings.baseline and self._results):
+        if self._reports or self._settings.baseline:
             from .report.closing import close_session
 
             self._lines, problems = close_session(
-                session, self._reports, self._told, self._problems
+                session, self._reports, told, self._problems
             )
             self._problems += problems
 

@@ -196,6 +196,22 @@ def test_a_session_that_is_stopped_says_so(project):
     assert (stopped.outcome, len(stopped.trials)) == ("interrupted", 4)
 
 
+@pytest.mark.parametrize("args", [(), ("--cano-crash=all", "--collect-only")])
+def test_a_session_that_crashes_nothing_leaves_the_report_of_another(project, args):
+    project.add("test_safe.py", SAFE)
+    project.add(
+        "pytest.ini",
+        "[pytest]\npythonpath = .\ncano_stores = memory\ncano_report = json:r.json\n",
+    )
+    project.run("--cano-crash=@end")
+    before = (project.path / "r.json").read_bytes()
+
+    result = project.run(*args)
+
+    assert result.ret == 0
+    assert (project.path / "r.json").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
