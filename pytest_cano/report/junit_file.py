@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, final
 from xml.etree import ElementTree
 
@@ -18,6 +18,7 @@ from ..records.files import write_whole
 from .characters import on_one_line, visible
 from .targets import file_of
 from .text import failure_text
+from .tried import tried
 
 if TYPE_CHECKING:
     from ..options import ReportOption
@@ -87,7 +88,12 @@ def junit_text(document: Document) -> str:
 
 def _cases(program: ProgramRecord) -> Iterator[_Case]:
     classname, name = _address(program.test)
-    yield _undisturbed(program, classname, name)
+    undisturbed = _undisturbed(program, classname, name)
+    if program.trials:
+        told = tried([program.summary], program.lines)
+        properties = tuple((f"cano.{key}", text) for key, text in told)
+        undisturbed = replace(undisturbed, properties=properties)
+    yield undisturbed
     for record in program.trials:
         properties = (
             ("cano.verdict", record.verdict),

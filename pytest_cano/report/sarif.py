@@ -23,6 +23,7 @@ from .code_flow import Step, steps_of
 from .ranking import Failure, failures
 from .source import Line, Sources
 from .targets import file_of
+from .tried import tried
 
 if TYPE_CHECKING:
     from ..options import ReportOption
@@ -94,6 +95,7 @@ def sarif_log(document: Document, sources: Sources | None = None) -> Json:
         "columnKind": "unicodeCodePoints",
         "invocations": [_invocation(document)],
         "results": results[:MOST_RESULTS],
+        "properties": dict(tried(document.summaries, document.lines)),
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 

@@ -94,7 +94,9 @@ def test_the_properties_of_a_schedule_are_in_its_suite():
     (suite,) = read(junit_text(document(program(twice(), excused))))
 
     properties = {
-        each.attrib["name"]: each.attrib["value"] for each in suite.iter("property")
+        each.attrib["name"]: each.attrib["value"]
+        for each in suite.iter("property")
+        if "[" in each.attrib["name"]
     }
     assert properties == {
         "cano.verdict: test_it[Process@end]": "DUPLICATED",
@@ -104,6 +106,22 @@ def test_the_properties_of_a_schedule_are_in_its_suite():
         "cano.again: test_it[Start@end]": twice().again,
         "cano.excuse: test_it[Start@end]": "LOST: for now",
     }
+
+
+def test_how_much_was_tried_is_in_the_suite_of_its_test(crashed):
+    crashed.run(*REPORT)
+
+    text = (crashed.path / "out/cano.xml").read_text("utf-8")
+    properties = {
+        each.attrib["name"]: each.attrib["value"]
+        for each in read(text).iter("property")
+    }
+    assert properties["cano.score: test_safe"] == (
+        "8/8 schedules passed (100 %)   coverage  8/8 crash points   worst  PASS"
+    )
+    assert properties["cano.re-executed: test_safe"].startswith(
+        "re-executed  2/2 states  2/2 resume jumps  8/8 crash points"
+    )
 
 
 def test_what_is_excused_is_skipped_for_its_reason():

@@ -81,6 +81,8 @@ def test_a_session_leaves_a_result_for_each_failing_schedule(crashed):
     assert [each["properties"]["schedule"] for each in run["results"]] == [
         *("Charge@effect:1", "Charge@end")
     ]
+    assert run["properties"]["score"].startswith("14/16 schedules passed (87 %)")
+    assert run["properties"]["re-executed"].startswith("re-executed  2/2 states")
     _, found = run["results"]
     assert (found["ruleId"], found["level"]) == ("DUPLICATED", "error")
     assert found["message"]["text"].startswith("charge('order-1', 42) happened 2")
