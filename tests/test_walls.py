@@ -61,6 +61,11 @@ FORWARD = {
         "pytest_cano.injection",
         "pytest_cano.report",
     },
+    "pytest_cano.records": {
+        "pytest_cano.explorer",
+        "pytest_cano.injection",
+        "pytest_cano.report",
+    },
     "pytest_cano.report": {"pytest_cano.explorer", "pytest_cano.injection"},
 }
 
