@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -14,9 +15,13 @@ def write_whole(path: Path, text: str) -> None:
     Directories that it needs are made. A link is followed, not replaced.
 
     Raises:
-        OSError: it can't be written; the old one is as it was.
+        OSError: it can't be written, or there is something that is no file, such as a
+            device; what was there is as it was.
     """
-    path = path.resolve()
+    path = Path(os.path.realpath(path))
+    # `os.replace` would put a file in the place of /dev/null.
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        raise OSError(f"{path} is no regular file, and is not replaced by one")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(
         dir=path.parent, prefix=f".{path.name}.", suffix=".part"

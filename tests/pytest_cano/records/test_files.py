@@ -84,6 +84,27 @@ def test_a_link_stays_one(tmp_path: Path):
     assert target.read_text() == NEW
 
 
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path):
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+
+    for name in (pipe, link):
+        with pytest.raises(OSError, match=f"{pipe} is no regular file"):
+            write_whole(name, NEW)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert sorted(os.listdir(tmp_path)) == ["link", "pipe"]
+
+
+def test_a_link_to_itself_is_no_file(tmp_path: Path):
+    link = tmp_path / "link"
+    link.symlink_to(link)
+
+    with pytest.raises(OSError, match="is no regular file"):
+        write_whole(link, NEW)
+    assert link.is_symlink()
+
+
 def test_it_has_the_mode_of_the_old_one_or_of_any_new_file(tmp_path: Path):
     old, new, usual = (tmp_path / name for name in ("old", "new", "usual"))
     old.write_text(OLD)
