@@ -14,7 +14,7 @@ from ..options import OptionError, Settings
 from ..sharing import known_failures
 from .lines import NOTHING_MEASURED
 from .lines import OPTION as LINES_OPTION
-from .registry import Report, make_report
+from .registry import Report, check_targets, make_report
 
 BEGAN: Final = pytest.StashKey[float]()
 """When a session began, in seconds of the epoch."""
@@ -26,8 +26,9 @@ def open_reports(config: pytest.Config, settings: Settings) -> Mapping[str, Repo
     A worker writes none, nor does a session that only lends its lives.
 
     Raises:
-        OptionError: a report can't be written, the known failures not be read, or
-            nothing is measured of which a part has to be reached.
+        OptionError: a report can't be written, or would be written over another file,
+            the known failures can't be read, or nothing is measured of which a part has
+            to be reached.
     """
     config.stash[BEGAN] = time.time()
     try:
@@ -46,4 +47,8 @@ def open_reports(config: pytest.Config, settings: Settings) -> Mapping[str, Repo
             reports[source] = make_report(option, config.hook.pytest_cano_report)
         except ValueError as error:
             raise OptionError(f"--cano-report: {error}") from None
+    try:
+        check_targets(settings.reports, settings.baseline)
+    except ValueError as error:
+        raise OptionError(f"--cano-report: {error}") from None
     return reports

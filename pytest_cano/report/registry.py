@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from importlib import import_module
+from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..notation import did_you_mean
@@ -29,14 +32,18 @@ class Report(Protocol):
         """
 
 
-REPORTS: Final = {
-    "github": "github:GitHubReport",
-    "html": "html.report:HtmlReport",
-    "json": "json_file:JsonReport",
-    "junit": "junit_file:JUnitReport",
-    "sarif": "sarif:SarifReport",
+REPORTS: Final[Mapping[str, tuple[str, str | None]]] = {
+    "github": ("github:GitHubReport", None),
+    "html": ("html.report:HtmlReport", "index.html"),
+    "json": ("json_file:JsonReport", ""),
+    "junit": ("junit_file:JUnitReport", ""),
+    "sarif": ("sarif:SarifReport", ""),
 }
-"""The reports of our own: module and class of each."""
+"""The reports of our own: module and class of each, and the file that it writes.
+
+That is named as it is below the target: empty where it is the target itself, and None
+where the target is no place for files.
+"""
 
 
 def make_report(option: ReportOption, hook: Any = None) -> Report:
@@ -53,13 +60,44 @@ def make_report(option: ReportOption, hook: Any = None) -> Report:
         made: Report | None = hook(kind=option.kind, target=option.target)
         if made is not None:
             return made
-    place = REPORTS.get(option.kind)
-    if place is None:
+    if option.kind not in REPORTS:
         raise ValueError(
             f"there is no report {option.kind!r} ({', '.join(REPORTS)})"
             + did_you_mean(option.kind, REPORTS)
         )
-    module, _, name = place.partition(":")
+    module, _, name = REPORTS[option.kind][0].partition(":")
     kind: Any = getattr(import_module(f".{module}", __package__), name)
     report: Report = kind(option)
     return report
+
+
+def check_targets(options: Iterable[ReportOption], baseline: Path | None) -> None:
+    """See to it that no report is written over another one.
+
+    Args:
+        options: what is asked for, all of which can be made.
+        baseline: the file of known failures, if there is one.
+
+    Raises:
+        ValueError: two of them are for one place; the message names both.
+    """
+    files: dict[str, Path] = {}
+    if baseline is not None:
+        files["--cano-baseline"] = Path(os.path.realpath(baseline))
+    asked: set[ReportOption] = set()
+    for option in options:
+        if option in asked:
+            raise ValueError(f"{option} is asked for twice")
+        asked.add(option)
+        _, name = REPORTS.get(option.kind, ("", None))
+        if name is not None:
+            path = option.base / option.target / name
+            files[str(option)] = Path(os.path.realpath(path))
+    for (one, first), (other, second) in combinations(files.items(), 2):
+        if first == second:
+            raise ValueError(f"{one} and {other} would be the same file")
+        if first in second.parents or second in first.parents:
+            raise ValueError(
+                f"{one} and {other}: one would be a file where the other needs a "
+                "directory"
+            )

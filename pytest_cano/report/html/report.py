@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, final
 
 from ...records.files import write_whole
-from ..targets import directory_of
+from ..targets import file_in
 
 if TYPE_CHECKING:
     from ...options import ReportOption
@@ -25,7 +25,7 @@ class HtmlReport:
     """
 
     def __init__(self, option: ReportOption) -> None:
-        self._option, self._path = option, directory_of(option) / PAGE
+        self._option, self._path = option, file_in(option, PAGE)
         if find_spec("jinja2") is None:
             raise ValueError(
                 f"{option} needs Jinja2, which is not installed: "

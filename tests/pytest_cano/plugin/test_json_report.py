@@ -1,6 +1,7 @@
 """``--cano-report=json:FILE``: all that a session found, as one file."""
 
 import json
+import os
 
 import jsonschema
 import pytest
@@ -115,6 +116,7 @@ def test_a_test_that_fails_undisturbed_is_in_it(project):
         ("json", "json: say where it goes: json:FILE"),
         ("json:.", "json:.: . is a directory, not a file"),
         ("json:test_it.py/r", "json:test_it.py/r: nothing can be written below *"),
+        ("html:test_it.py", "html:test_it.py: test_it.py is no directory"),
         ("jsn:r", "there is no report 'jsn' (*json*); did you mean 'json'?"),
     ],
 )
@@ -122,6 +124,55 @@ def test_a_report_that_can_not_be_written_is_a_usage_error(project, option, prob
     project.add("test_it.py", SAFE)
 
     result = project.run("--cano-crash=all", f"--cano-report={option}")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: --cano-report: {problem}"])
+
+
+@pytest.mark.parametrize("option", ["json:pipe", "junit:link", "html:."])
+def test_a_report_never_replaces_what_is_no_file(project, option):
+    project.add("test_it.py", SAFE)
+    os.mkfifo(project.path / "pipe")
+    (project.path / "link").symlink_to("pipe")
+    (project.path / "index.html").symlink_to("pipe")
+
+    result = project.run("--cano-crash=all", f"--cano-report={option}")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: --cano-report: {option}: * is no regular *"])
+    assert (project.path / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("reports", "problem"),
+    [
+        ("json:r junit:./r", "json:r and junit:./r would be the same file"),
+        ("json:r json:r", "json:r is asked for twice"),
+        ("github github", "github is asked for twice"),
+        (
+            "sarif:link junit:r",
+            "sarif:link and junit:r would be the same file",
+        ),
+        (
+            "html:out json:out/index.html",
+            "html:out and json:out/index.html would be the same file",
+        ),
+        (
+            "html:out junit:out",
+            "html:out and junit:out: one would be a file where the other *",
+        ),
+        (
+            "json:known.json",
+            "--cano-baseline and json:known.json would be the same file",
+        ),
+    ],
+)
+def test_no_report_is_written_over_something_else(project, reports, problem):
+    project.add("test_it.py", SAFE)
+    (project.path / "link").symlink_to("r")
+    options = [f"--cano-report={each}" for each in reports.split()]
+
+    result = project.run("--cano-crash=all", "--cano-baseline=known.json", *options)
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: --cano-report: {problem}"])
@@ -210,6 +261,17 @@ def test_a_session_that_crashes_nothing_leaves_the_report_of_another(project, ar
 
     assert result.ret == 0
     assert (project.path / "r.json").read_bytes() == before
+
+
+def test_a_name_that_no_file_can_have_fails_the_session_at_its_end(project):
+    project.add("test_safe.py", SAFE)
+
+    result = project.run("--cano-crash=@end", f"--cano-report=json:{'long' * 99}")
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["ERROR --cano-report=json:*: it could not be written*"]
+    )
 
 
 @pytest.mark.parametrize(
