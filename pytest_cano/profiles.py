@@ -73,11 +73,7 @@ def _sections(path: Path) -> dict[str, Mapping[str, Any]]:
     if path.suffix == ".toml":
         import tomllib
 
-        whole: Any = tomllib.loads(path.read_text("utf-8"))
-        if path.name == "pyproject.toml":
-            whole = whole.get("tool", {})
-        found = whole.get("cano", {})
-        return {name: each for name, each in found.items() if isinstance(each, dict)}
+        return _tables(path.name, tomllib.loads(path.read_text("utf-8")))
     from iniconfig import IniConfig
 
     prefix = "cano:"
@@ -88,8 +84,33 @@ def _sections(path: Path) -> dict[str, Mapping[str, Any]]:
     }
 
 
+def _tables(file: str, whole: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the profiles of a TOML file: tables in the table of all of them."""
+    table = "cano"
+    if file == "pyproject.toml":
+        table, whole = "tool.cano", whole.get("tool", {})
+    found = whole.get("cano", {})
+    if not isinstance(found, dict):
+        raise OptionError(
+            f"{file}: {table} = {found!r} holds no profiles; write each as a section "
+            f"such as [{table}.mine]"
+        )
+    for name, each in found.items():
+        if not isinstance(each, dict):
+            raise OptionError(
+                f"{file}: {name} = {each!r} in [{table}] is no profile; write each as "
+                f"a section such as [{table}.mine]; what is to hold without a profile "
+                "is for pytest's own section"
+            )
+    return dict(found)
+
+
 def _option(key: str, name: str, inipath: Path | None) -> Option:
     option = _OPTIONS.get(key)
+    if key == "cano_profile":
+        raise ValueError(
+            f"{key}: a profile can't build on another one; say here what it is to have"
+        )
     if option is None:
         where = "" if inipath is None else f" ({inipath.name})"
         raise ValueError(

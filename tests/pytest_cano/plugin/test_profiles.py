@@ -148,6 +148,37 @@ def test_a_profile_that_makes_no_sense_is_a_usage_error(
     result.stderr.fnmatch_lines([f"ERROR: {problem}"])
 
 
+@pytest.mark.parametrize(
+    ("section", "problem"),
+    [
+        (
+            "[tool]\ncano = 5",
+            "pyproject.toml: tool.cano = 5 holds no profiles; *mine[]]",
+        ),
+        (
+            "[tool.cano]\nci = 3",
+            "pyproject.toml: ci = 3 in [[]tool.cano] is no profile; *.mine[]]; *",
+        ),
+        (
+            "[tool.cano]\ncano_crash = 'all'",
+            "pyproject.toml: cano_crash = 'all' in [[]tool.cano] is no profile; *",
+        ),
+        (
+            "[tool.cano.ci]\ncano_profile = 'smoke'",
+            "profile ci: cano_profile: a profile can't build on another one; *",
+        ),
+    ],
+)
+def test_what_is_no_profile_in_a_toml_file_is_a_usage_error(project, section, problem):
+    (project.path / "pytest.ini").unlink()
+    project.add("pyproject.toml", f"[tool.pytest.ini_options]\n{section}\n")
+
+    result = project.run("--cano-profile=ci")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {problem}"])
+
+
 def test_paths_of_an_ini_file_begin_where_it_is(project, monkeypatch):
     project.add("tests/test_safe.py", SAFE)
     project.add(
