@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any, TypeVar, get_origin
+from typing import Any, Final, TypeVar, get_origin
 
 from cattrs import transform_error
 from cattrs.errors import BaseValidationError
@@ -15,8 +15,14 @@ from cano_core.checkpoints.row import RowKind
 
 from ..schedule import CrashPoint, Fault, Schedule
 from .document import FORMAT, VERSION, Document
+from .soundness import problems_of
 
 _T = TypeVar("_T")
+
+_MOST: Final = 3
+"""Problems that a message names."""
+
+_TOO_DEEP: Final = "it is nested too deeply for a report"
 
 
 class FormatError(ValueError):
@@ -40,9 +46,11 @@ def decode(data: object, kind: type[_T]) -> _T:
     try:
         return _converter().structure(data, kind)
     except BaseValidationError as error:
-        raise FormatError("; ".join(transform_error(error)[:3])) from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(str(error)) from None
+        raise FormatError("; ".join(transform_error(error)[:_MOST])) from None
+    except RecursionError:
+        raise FormatError(_TOO_DEEP) from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as why:
+        raise FormatError(str(why)) from None
 
 
 def to_text(value: object) -> str:
@@ -68,20 +76,27 @@ def from_json(text: str | bytes) -> Document:
     """Read a document.
 
     Raises:
-        FormatError: it is none; the message says why.
+        FormatError: it is none, or what it says makes no sense; the message says where.
     """
     try:
         data = json.loads(text)
+    except RecursionError:
+        raise FormatError(_TOO_DEEP) from None
     except ValueError as error:
         raise FormatError(f"it is no JSON: {error}") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise FormatError("it is no report of pytest-cano (--cano-report=json:FILE)")
-    if data.get("version") != VERSION:
+    version = data.get("version")
+    # True is 1 to Python.
+    if type(version) is not int or version != VERSION:
         raise FormatError(
-            f"it is a report of format version {data.get('version')!r}, and this "
-            f"pytest-cano reads version {VERSION}"
+            f"it is a report of format version {version!r}, and this pytest-cano reads "
+            f"version {VERSION}"
         )
-    return decode(data, Document)
+    document = decode(data, Document)
+    if problems := [*problems_of(document)]:
+        raise FormatError("; ".join(problems[:_MOST]))
+    return document
 
 
 @cache
