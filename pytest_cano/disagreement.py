@@ -89,8 +89,8 @@ def _compared(schedule: Schedule, endings: dict[str, _Seen]) -> Trial:
     ]
     finding = Finding(
         Verdict.ENDINGS_DISAGREE,
-        f"{schedule} passes under {', '.join(passed)} and fails under "
-        f"{', '.join(failures)}",
+        # Without its name, which stands beside it: alike findings read alike.
+        f"it passes under {', '.join(passed)} and fails under {', '.join(failures)}",
         (*lines, *stories),
     )
     # There is no short way to ask for a longer one under several endings.

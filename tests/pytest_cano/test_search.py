@@ -353,7 +353,7 @@ def test_endings_that_disagree_are_compared(search):
     }
     assert compared.exact == "Process@effect:1=all"
     message, details = compared.findings[0].message, compared.findings[0].details
-    assert message == "Process@effect:1 passes under freeze and fails under raise"
+    assert message == "it passes under freeze and fails under raise"
     assert details[0].startswith("raise   DUPLICATED  charge(42) happened 2 times")
     assert details[1] == "freeze  PASS"
     assert any(line.startswith("freeze  life 2  resumed at") for line in details)
