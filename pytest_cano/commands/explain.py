@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from textwrap import wrap
 from typing import Any, Final
 
@@ -13,8 +14,10 @@ from ..faults import DEFAULT, FAULTS, FaultKind
 from ..moments import MOMENTS, Moment
 from ..notation import SelectorError, did_you_mean
 from ..options import MARKERS, OPTIONS, Marker, Option
+from ..profiles import PROFILES
 from ..schedule import Fault, Schedule
 from ..story import Verdict
+from .glossary import SELECTORS, WORDS, told_of
 
 EXPLAINED, UNKNOWN = 0, 2
 """Exit statuses."""
@@ -23,8 +26,9 @@ WIDTH: Final = 80
 
 _HELP = (
     "Say what a verdict (DUPLICATED), a crash point or a schedule (Process@end), a "
-    "moment (effect), a fault (kill), an option or a marker (cano_crash) means; "
-    "without a topic, how the failure of a crash test is read."
+    "moment (effect), a fault (kill), an option (--cano-fail-on), a marker "
+    "(cano_crash), a selector (everywhere), a profile (ci) or a word of the summary "
+    "(score) means; without a topic, how the failure of a crash test is read."
 )
 
 _INTRODUCTION = """\
@@ -57,13 +61,19 @@ explained, too. Every option: pytest --help, group cano. All pages: docs/ of the
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    parser = commands.add_parser("explain", help=_HELP, description=_HELP)
+    # A flag of pytest is a topic here: nothing that can be typed begins an option.
+    parser = commands.add_parser(
+        "explain", help=_HELP, description=_HELP, prefix_chars="\0", add_help=False
+    )
     parser.add_argument("topic", nargs="*", help="what is to be explained")
-    parser.set_defaults(perform=_perform)
+    parser.set_defaults(perform=partial(_perform, parser))
 
 
-def _perform(chosen: argparse.Namespace) -> int:
+def _perform(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> int:
     topics: Sequence[str] = chosen.topic
+    if "-h" in topics or "--help" in topics:
+        parser.print_help()
+        return EXPLAINED
     if not topics:
         sys.stdout.write(introduction())
         return EXPLAINED
@@ -87,6 +97,9 @@ def introduction() -> str:
         "verdicts": [verdict.value for verdict in ADVICE],
         "moments": [moment.usage for moment in MOMENTS.values()],
         "faults": [kind.usage for kind in FAULTS.values()],
+        "selectors": [*SELECTORS],
+        "profiles": [*PROFILES],
+        "words": [*WORDS],
     }
     lines = [
         line
@@ -188,6 +201,13 @@ def _of_marker(marker: Marker) -> Iterator[str]:
     yield from _entry("means", marker.help)
 
 
+def _word(topic: str) -> Iterator[str]:
+    for what, entries in told_of(topic):
+        yield what
+        for entry, text in entries.items():
+            yield from _entry(entry, text)
+
+
 def _schedule(topic: str) -> Iterator[str]:
     try:
         schedule = Schedule.parse(topic)
@@ -216,10 +236,22 @@ def _of_planned(fault: Fault) -> Iterator[str]:
 def _unknown(topic: str, error: SelectorError) -> str:
     if "@" in topic:
         return str(error)
-    known = [*Verdict.__members__, *MOMENTS, *FAULTS, *(each.name for each in OPTIONS)]
+    known = [
+        *Verdict.__members__,
+        *MOMENTS,
+        *FAULTS,
+        *(each.name for each in (*OPTIONS, *MARKERS)),
+        *(each.flag for each in OPTIONS if each.flag is not None),
+        *SELECTORS,
+        *PROFILES,
+        *WORDS,
+    ]
+    hint = did_you_mean(topic.partition("=")[0] if topic[:1] == "-" else topic, known)
     return (
-        f"{topic!r} is neither a verdict, a moment, a fault, an option nor a marker, "
-        f"and a crash point is written STATE@MOMENT{did_you_mean(topic, known)}"
+        f"{topic!r} is neither a verdict, a moment, a fault, an option, a marker, a "
+        "selector without a point nor a built-in profile; a crash point is written "
+        "STATE@MOMENT, and a profile of your own is a section of your ini file "
+        f"(docs/ci.md){hint}"
     )
 
 
@@ -242,4 +274,5 @@ _KINDS: Final[tuple[Callable[[str], Iterator[str]], ...]] = (
     _fault,
     _option,
     _marker,
+    _word,
 )

@@ -8,9 +8,11 @@ import pytest
 
 from pytest_cano.advice import ADVICE
 from pytest_cano.commands import main
+from pytest_cano.commands.glossary import SELECTORS, WORDS
 from pytest_cano.faults import FAULTS
 from pytest_cano.moments import MOMENTS
 from pytest_cano.options import MARKERS, OPTIONS
+from pytest_cano.profiles import PROFILES
 from pytest_cano.story import Verdict
 
 FAILING = [verdict for verdict in Verdict if verdict.fails]
@@ -83,6 +85,48 @@ def test_an_option_is_explained(explain, option):
     assert option.flag is None or f"{option.flag} an option" in said
 
 
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_an_option_is_explained_as_it_is_given(explain, option):
+    if option.flag is not None:
+        said = explain(option.flag)
+
+        assert explain(option.name).startswith(said)
+        assert explain(f"{option.flag}=VALUE").startswith(said)
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_is_no_topic(explain, flag):
+    assert explain(flag).startswith("usage: ")
+
+
+@pytest.mark.parametrize("word", [*SELECTORS, *WORDS, "random", "random:200"])
+def test_a_selector_or_another_word_is_explained(explain, word):
+    name = "random:N" if word.startswith("random") else word
+    said = squeeze(explain(word))
+
+    assert said.startswith(f"{name} a ")
+    for entry, text in {**SELECTORS, **WORDS}[name].items():
+        assert f"{entry} {text}" in said
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_is_explained_by_what_it_says(explain, name):
+    said = squeeze(explain(name))
+
+    for option, value in PROFILES[name].items():
+        assert f"{option} = {value}" in said
+    assert "page docs/ci.md" in said
+    assert explain(f"--cano-profile={name}").endswith(explain(name))
+
+
+def test_a_profile_of_ones_own_is_told_of_where_profiles_are(explain):
+    said = squeeze(explain("--cano-profile=mine"))
+
+    assert "mine a profile says what its section of the ini file says" in said
+    assert "[cano:mine] of pytest.ini, or [tool.cano.mine] of pyproject.toml" in said
+    assert "page docs/ci.md" in said
+
+
 @pytest.mark.parametrize("marker", MARKERS, ids=lambda marker: marker.name)
 def test_a_marker_is_explained(explain, marker):
     said = squeeze(explain(f"@pytest.mark.{marker.name}"))
@@ -127,6 +171,12 @@ def test_without_a_topic_it_says_how_a_failure_is_read_and_what_else_there_is(ex
         assert re.search(rf"\b{re.escape(topic)}\b", said), topic
     for kind in FAULTS.values():
         assert kind.usage in said
+    for name, words in {
+        "selectors": SELECTORS,
+        "profiles": PROFILES,
+        "words": WORDS,
+    }.items():
+        assert re.search(rf"(?m)^  {name} +{', '.join(words)}$", said)
     assert max(map(len, said.splitlines())) <= 88
 
 
@@ -135,6 +185,9 @@ def test_without_a_topic_it_says_how_a_failure_is_read_and_what_else_there_is(ex
     [
         ("DUPLICATE", "'DUPLICATE' is neither a verdict*did you mean 'DUPLICATED'?"),
         ("Process@ned", "*no moment 'ned'*did you mean 'end'?"),
+        ("--cano-fail-onn=LOST", "*did you mean '--cano-fail-on'?"),
+        ("evrywhere", "*did you mean 'everywhere'?"),
+        ("all:1", "*is neither a verdict*"),
         ("Process", "*a crash point is written STATE@MOMENT*"),
         ("all=kill", "*is neither a verdict*"),
         ("", "*is neither a verdict*"),
