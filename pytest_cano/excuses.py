@@ -51,6 +51,10 @@ class Excuses:
         """Return a trial as it counts; the search goes on from what it really was."""
         return self._ratchet.judge(self._tolerance.judge(trial))
 
+    def agreed(self) -> list[str]:
+        """Return where endings are known to disagree, and have come to the same."""
+        return self._ratchet.agreed()
+
     def problems(self, outdated: Iterable[str]) -> Iterator[str]:
         """Say which excuses are none any more; asked when the search is over.
 

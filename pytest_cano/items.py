@@ -157,13 +157,13 @@ class _Exploration:
         if late := self._program.built_late:
             # What was left behind is without it, and would build it for each life.
             self._processes.close(f"the test asks for the fixture {late!r} as it runs")
+        checked = self._program.item.stash.get(CHECKED, False)
         if baseline.judged.ended != "returned":
             # As it would be without us; what it would have met, nobody knows.
-            self._tell(own, None, limits=self._expected_to_fail(own))
+            self._tell(own, None, limits=self._expected_to_fail(own), searched=checked)
             if baseline.judged.ended != "failed":
                 self._disks.remove()
             return own
-        checked = self._program.item.stash.get(CHECKED, False)
         whole = thinned(self._explorer.plan(baseline), self._asked, self._item.name)
         plan = sharded(whole, self._shard, self._item.nodeid)
         self._recorder.plan = plan
@@ -253,13 +253,11 @@ class _Exploration:
         self._recorder.limits.append(
             f"{self._item.name}: interrupted after {self._progress}"
         )
-        session.interrupted(
-            result_of(
-                self._item.nodeid,
-                INTERRUPTED,
-                **self._known(plan),
-                record=self._record(INTERRUPTED),
-            )
+        session.results[self._item.nodeid] = result_of(
+            self._item.nodeid,
+            INTERRUPTED,
+            **self._known(plan),
+            record=self._record(INTERRUPTED),
         )
 
     def _asked(self, points: list[str]) -> object:
@@ -339,6 +337,7 @@ class _Exploration:
                 failed |= trial.verdict.fails
                 self.report(self._entry(trial, own))
         recorder.limits += (f"{name}: {limit}" for limit in self._limits(search))
+        recorder.outdated += self._excuses.agreed()
         self._problems += self._excuses.problems(recorder.summary().outdated)
         return failed_line(recorder.summary()) if failed else ""
 

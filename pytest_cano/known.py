@@ -13,13 +13,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self, final
 
+from .faults import DEFAULT
 from .moments import MOMENTS
+from .notation import EVERY
 from .records.files import write_whole
 from .schedule import Schedule
 from .story import Story, Trial, Verdict
 from .summary import Summary
 
 FORMAT: Final = "pytest-cano baseline"
+TAKES_OUT: Final = "--cano-baseline-update takes it out"
 VERSION: Final = 1
 
 KNOWABLE: Final = frozenset(
@@ -131,7 +134,7 @@ class KnownFailures:
                 # What somebody wrote about it is worth more than what we would.
                 same = before is not None and before.verdict is now.verdict
                 listed[name] = before if same and before is not None else now
-        return KnownFailures(tests)
+        return KnownFailures({test: _first(listed) for test, listed in tests.items()})
 
     def write(self, path: Path) -> None:
         """Write the file, whole or not at all.
@@ -159,12 +162,40 @@ def _known(test: str, name: str, data: object) -> Known:
 
 def _may_happen(name: str, baseline: Story) -> bool:
     """Say whether the first life of a schedule can go as it says."""
-    try:
-        point = Schedule.parse(name).faults[0].point
-    except ValueError:
-        return True  # it is called otherwise
+    schedule = _schedule(name)
+    if schedule is None:
+        return True
+    point = schedule.faults[0].point
     # Points within a task are met only if somebody asks for them.
     return point in baseline.points or bool(MOMENTS[point.moment].detail)
+
+
+def _first(listed: Listed) -> Listed:
+    """Leave out what holds another failure: a search would not even run it."""
+    schedules = {name: _schedule(name) for name in listed}
+    return {
+        name: known
+        for name, known in listed.items()
+        if not any(
+            _holds(schedules[name], other)
+            for each, other in schedules.items()
+            if each != name
+        )
+    }
+
+
+def _schedule(name: str) -> Schedule | None:
+    try:
+        return Schedule.parse(name)
+    except ValueError:
+        return None  # it is called otherwise
+
+
+def _holds(schedule: Schedule | None, other: Schedule | None) -> bool:
+    """Say whether one is the other with more lives."""
+    if schedule is None or other is None or schedule == other:
+        return False
+    return schedule.holds(other)
 
 
 def difference(before: str, after: str, name: str) -> list[str]:
@@ -190,6 +221,8 @@ class Ratchet:
         self._file = file
         self._updating = updating
         self._better: dict[str, str] = {}
+        self._schedules = {name: _schedule(name) for name in listed}
+        self._endings: dict[str, set[str]] = {}
 
     def gone(self, baseline: Story) -> list[str]:
         """Return what is listed and begins where the program does not come by."""
@@ -199,19 +232,68 @@ class Ratchet:
         """Return the trial, as a known failure if it is one."""
         known = self._listed.get(trial.text)
         found = trial.findings[0].verdict if trial.findings else trial.verdict
+        self._compared(trial, found)
         if trial.verdict.fails:
-            if found in KNOWABLE and (
-                self._updating or (known is not None and known.verdict is found)
-            ):
-                reason = trial.findings[0].message
-                if known is not None and known.verdict is found:
-                    reason = known.reason or reason
-                excuse = f"{found}: {reason}"
-                return replace(trial, verdict=Verdict.KNOWN, excuse=excuse)
-        elif known is not None and not self._updating:
+            if found not in KNOWABLE:
+                return trial
+            reason = trial.findings[0].message
+            if known is not None and known.verdict is found:
+                reason = known.reason or reason
+            elif not self._updating:
+                first = self._first(trial.schedule)
+                if first is None:
+                    return self._told(trial, known)
+                reason = f"{reason}; it holds {first}, which is known to fail"
+            excuse = f"{found}: {reason}"
+            return replace(trial, verdict=Verdict.KNOWN, excuse=excuse)
+        if known is not None and not self._updating:
             now = "passes" if trial.verdict is Verdict.PASS else f"is {trial.verdict}"
             self._better[trial.text] = f"{now} now"
         return trial
+
+    def _first(self, schedule: Schedule) -> str | None:
+        """Return the known failure that a schedule holds: it could only fail like it.
+
+        A search that has come to that one before leaves it aside.
+        """
+        return next(
+            (
+                name
+                for name, other in self._schedules.items()
+                if _holds(schedule, other) and name not in self._better
+            ),
+            None,
+        )
+
+    def _told(self, trial: Trial, known: Known | None) -> Trial:
+        """Let a failure say that another one was known there."""
+        if known is None:
+            return trial
+        hint = (
+            f"{self._file} lists it as {known.verdict}; --cano-baseline-update lists "
+            "what is found now"
+        )
+        story = replace(trial.story, hints=(*trial.story.hints, hint))
+        return replace(trial, story=story)
+
+    def _compared(self, trial: Trial, found: Verdict) -> None:
+        """Take note of the endings that one schedule was run with."""
+        if found is Verdict.ENDINGS_DISAGREE:
+            self._endings[trial.text] = set()
+        elif trial.schedule.only_ends:
+            kinds = {fault.kind for fault in trial.schedule.faults}
+            name = f"{trial.schedule.with_kind(DEFAULT)}={EVERY}"
+            if len(kinds) == 1 and self._endings.get(name, kinds):
+                self._endings.setdefault(name, set()).update(kinds)
+
+    def agreed(self) -> list[str]:
+        """Return where endings are listed to disagree, and do not; asked at the end."""
+        return [
+            name
+            for name, known in self._listed.items()
+            if known.verdict is Verdict.ENDINGS_DISAGREE
+            and len(self._endings.get(name, ())) > 1
+        ]
 
     def outdated(self, schedules: Iterable[str]) -> None:
         """Take note of what can't happen any more."""
@@ -222,8 +304,10 @@ class Ratchet:
 
     def problems(self) -> Iterator[str]:
         """Say what is listed and should not be; asked when the search is over."""
+        if not self._updating:
+            self._better |= dict.fromkeys(self.agreed(), "is found no more")
         for name, how in self._better.items():
             yield (
                 f"{self._file}: {name} {how}, and is listed there as "
-                f"{self._listed[name].verdict}; --cano-baseline-update takes it out"
+                f"{self._listed[name].verdict}; {TAKES_OUT}"
             )

@@ -31,7 +31,6 @@ SETTINGS = pytest.StashKey[options.Settings]()
 LIFE: pytest.StashKey[Life] = pytest.StashKey()
 SCHEDULE = pytest.StashKey[str]()
 CHECKED = pytest.StashKey[bool]()
-
 # On a report: the searches that its test made itself.
 CHECKS = "cano_checks"
 
@@ -211,8 +210,13 @@ class CrashSession:
     """What this process knows of the crash tests, its workers' included.
 
     Attributes:
-        checks: for each test whose reports are yet to come the searches that it made
-            itself, by their ids.
+        reports: those to be written, by what asked for each.
+        results: what each test that was to be crashed has left, by its id.
+        checks: the same of searches of tests' own, by test, until its reports come.
+        checked: and by their own ids.
+        failed: ids of all that failed, crash tests or not.
+        complete: whether nothing has ended the session before its end.
+        problems: what is wrong with all of it.
     """
 
     def __init__(
@@ -223,13 +227,15 @@ class CrashSession:
     ) -> None:
         self._config = config
         self._settings = settings
-        self._reports = reports
         self._session: Any = None
-        self._results: list[dict[str, Any]] = []
-        self.checks: dict[str, dict[str, Any]] = {}
-        self._checked: list[dict[str, Any]] = []
-        self._problems: list[str] = []
         self._lines: Sequence[str] = ()
+        self.reports = reports
+        self.results: dict[str, dict[str, Any]] = {}
+        self.checks: dict[str, list[dict[str, Any]]] = {}
+        self.checked: dict[str, dict[str, Any]] = {}
+        self.failed: dict[str, None] = {}
+        self.complete = False
+        self.problems: list[str] = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -243,16 +249,22 @@ class CrashSession:
         """Look after the reports on crash tests, before anybody else sees them."""
         result = getattr(report, "cano_result", None)
         if result is not None:
-            self._results.append(result)
+            self.results[result["test"]] = result
         if report.when == "teardown" and report.nodeid in self.checks:
-            setattr(report, CHECKS, [*self.checks.pop(report.nodeid).values()])
-        self._checked += getattr(report, CHECKS, ())
+            setattr(report, CHECKS, self.checks.pop(report.nodeid))
+        self.checked |= {each["test"]: each for each in getattr(report, CHECKS, ())}
+        if report.failed and not hasattr(report, "cano_schedule"):
+            self.failed |= {report.nodeid: None}
         if not hasattr(report, "cano_seconds"):
             return (yield)
         from .report.showing import shown
 
         with shown(self._session, report):
             return (yield)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Remember what could not be collected."""
+        self.failed |= {report.nodeid: None} if report.failed else {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(
@@ -271,19 +283,21 @@ class CrashSession:
     ) -> Generator[None, object, object]:
         """Fail a session whose selectors met nothing; workers leave that to us."""
         result = yield
+        self.complete = not (session.shouldfail or session.shouldstop)
         if hasattr(self._config, "workerinput") or self._runs_none:
             return result
         if session.testscollected and self._settings != options.Settings():
             from .report.closing import problems_of
 
-            found = problems_of(self._settings, self._results, self._checked)
-            self._problems = [*found]
-            session.testsfailed += len(self._problems)
+            results = [*self.results.values()]
+            self.problems += problems_of(self._settings, results, self.told)
+            session.testsfailed += len(self.problems)
         return result
 
     @property
-    def _told(self) -> list[dict[str, Any]]:
-        return [*self._results, *self._checked]
+    def told(self) -> list[dict[str, Any]]:
+        """What all searches have left, those that tests made themselves, too."""
+        return [*(self.results | self.checked).values()]
 
     @property
     def _runs_none(self) -> bool:
@@ -292,56 +306,45 @@ class CrashSession:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Remember what has failed, and say what to read; write what is to be."""
-        if self._results:
+        if self.results:
             from .report.terminal import say_what_to_read
             from .sharing import keep_failures
 
-            keep_failures(self._config, self._results)
+            keep_failures(self._config, [*self.results.values()])
             say_what_to_read(self._config)
-        told = self._told
-        none = self._runs_none or not (told or self._settings.session_crash)
+        none = self._runs_none or not (self.told or self._settings.session_crash)
         if none or hasattr(self._config, "workerinput"):
             return
-        if self._reports or self._settings.baseline:
+        if self.reports or self._settings.baseline:
             from .report.closing import close_session
 
-            self._lines, problems = close_session(
-                session, self._reports, told, self._problems
-            )
-            self._problems += problems
-
-    def interrupted(self, result: dict[str, Any]) -> None:
-        """Take what is known of a test that will have no reports."""
-        self._results.append(result)
+            self._lines, problems = close_session(self, session)
+            self.problems += problems
 
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter
     ) -> None:
         """Tell what was found."""
-        if (told := self._told) or self._problems or self._lines:
+        none = self._runs_none or not self._session.testscollected
+        if (told := self.told) or self.problems or self._lines:
             from .report.terminal import write_summary
 
-            write_summary(terminalreporter, told, self._problems, self._lines)
-        elif idle := self._idle():
+            write_summary(terminalreporter, told, self.problems, self._lines)
+        elif none or self._settings.session_crash:
+            return
+        elif idle := options.flags_given(self._config.getoption):
             terminalreporter.write_line(
                 f"{', '.join(idle)}: nothing was crashed; say what is to be, for "
                 "instance by --cano-crash=all"
             )
-
-    def _idle(self) -> list[str]:
-        """Return what was said on the command line of crashes that nobody asked for."""
-        none = self._runs_none or not self._session.testscollected
-        if none or self._settings.session_crash:
-            return []
-        return options.flags_given(self._config.getoption)
 
 
 @pytest.fixture
 def cano(request: pytest.FixtureRequest, tmp_path: Path) -> Handle:
     """The handle on this crash test: which life it is, observations, check().
 
-    Use ``cano.observe(name, value)`` for what must be the same after a crash, and
-    ``cano.check(program)`` to crash any function.
+    ``cano.observe(name, value)`` is for what must be the same after a crash, and
+    ``cano.check(program)`` crashes any function.
     """
     from .fixtures import Handle
 

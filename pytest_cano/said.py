@@ -197,7 +197,8 @@ class _Said:
                 f"{source}: {text!r} is no part of a whole, such as 2/5 for the second "
                 "of five"
             )
-        return int(part), int(whole)
+        # The only part is the whole, which has a gate.
+        return (int(part), int(whole)) if int(whole) > 1 else None
 
     def _from(self, name: str) -> Path:
         """Return the directory that relative paths of an option begin in."""

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from typing import Any
 
 from ..options import Settings
 from ..records.rejudging import Changes, judged_again
-from .reports import STATUSES, add_options, conclude, perform, read_report
+from .reports import (
+    STATUSES,
+    add_options,
+    conclude,
+    failed_otherwise,
+    perform,
+    read_report,
+    say,
+)
 
 _HELP = (
     "Judge a report (json:FILE) of an earlier session by the oracles of this "
@@ -31,8 +38,14 @@ def _perform(chosen: argparse.Namespace) -> int:
     def work(settings: Settings) -> int:
         document = read_report(chosen.report)
         again = tuple(judged_again(each, document.gate) for each in document.programs)
-        for line in Changes(document.programs, again).lines():
-            sys.stdout.write(f"{line}\n")
-        return conclude(replace(document, programs=again), settings)
+        say(*Changes(document.programs, again).lines())
+        problems = document.problems
+        if document.made.interrupted:
+            problems += ("the session was ended before its end",)
+        return conclude(
+            replace(document, programs=again, problems=problems),
+            settings,
+            failed=failed_otherwise(document),
+        )
 
     return perform("judge", chosen, work)

@@ -8,7 +8,14 @@ from typing import Any
 from ..options import Settings
 from ..records.codec import FormatError
 from ..records.merging import merge
-from .reports import STATUSES, add_options, conclude, perform, read_report
+from .reports import (
+    STATUSES,
+    add_options,
+    conclude,
+    failed_otherwise,
+    perform,
+    read_report,
+)
 
 _HELP = (
     "Put the reports (json:FILE) of several sessions together, such as those of "
@@ -31,6 +38,9 @@ def _perform(chosen: argparse.Namespace) -> int:
         documents = {name: read_report(name) for name in chosen.reports}
         if len(documents) < len(chosen.reports):
             raise FormatError("a report is named twice")
-        return conclude(merge(documents), settings)
+        failed = [
+            each for part in documents.values() for each in failed_otherwise(part)
+        ]
+        return conclude(merge(documents), settings, failed=failed)
 
     return perform("merge", chosen, work)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from ..known import KnownError, KnownFailures, Ratchet, difference
+from ..known import TAKES_OUT, KnownError, KnownFailures, Ratchet, difference
 from ..notation import SelectorError
 from ..options import OPTIONS, OptionError, Settings, resolve
 from ..records.codec import FormatError, from_json
 from ..records.document import Document, Gate, ProgramRecord
-from ..records.rejudging import excused
+from ..records.rejudging import excused, tolerated
+from ..report.characters import visible
 from ..report.gate import gate_of, gate_problems
 from ..report.lines import lines_text
-from ..report.registry import make_report
+from ..report.registry import Report, make_report
 from ..report.score import Score
 from ..report.summary import summary_text
 
@@ -40,6 +41,7 @@ _SHARED: Final = (
     "cano_fail_under",
     "cano_fail_under_coverage",
     "cano_cov_fail_under",
+    "cano_fail_on",
     "cano_max_accepted",
     "cano_baseline",
     "cano_baseline_update",
@@ -85,7 +87,7 @@ def read_report(file: str) -> Document:
 
 
 def _score(document: Document) -> Score:
-    return Score.of([program.summary for program in document.programs])
+    return Score.of(document.summaries)
 
 
 def perform(name: str, chosen: argparse.Namespace, work: Any) -> int:
@@ -104,43 +106,71 @@ def perform(name: str, chosen: argparse.Namespace, work: Any) -> int:
     return status
 
 
-def conclude(document: Document, settings: Settings) -> int:
+def conclude(document: Document, settings: Settings, *, failed: Sequence[str]) -> int:
     """Hold a document against the gate, write its reports, and tell what it comes to.
 
     Args:
         document: everything that is known.
         settings: of the command; what they leave open is as the document says.
+        failed: what has failed in the sessions and no search tells of.
     """
+    reports = _reports(settings)
+    lines: list[str] = []
+    problems: list[str] = []
+    gate = _gate(settings, document)
+    if settings.fail_on:
+        programs = tuple(tolerated(each, gate) for each in document.programs)
+        document = replace(document, programs=programs)
+    document = _ratcheted(document, settings, lines, problems)
+    document = replace(document, gate=gate)
+    problems += gate_problems(gate, _score(document), document.lines)
+    document = replace(document, problems=(*document.problems, *problems))
+    lacking = [*document.problems]
+    for source, report in reports.items():
+        try:
+            lines += report.write(document)
+        except OSError as error:
+            lacking.append(f"{source}: it could not be written: {error}")
+    failures = [*_failures(document.programs)]
+    failures += (f"FAILED {each} in its session" for each in failed)
+    say(
+        summary_text(document.summaries),
+        lines_text(document.lines),
+        *lines,
+        *failures,
+        *(f"ERROR {problem}" for problem in lacking),
+    )
+    return FAILED if lacking or failures else PASSED
+
+
+def say(*texts: str) -> None:
+    """Print texts, whatever is in them, on whatever standard output is."""
+    text = "".join(f"{visible(each)}\n" for each in texts if each)
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def failed_otherwise(document: Document) -> list[str]:
+    """Return what has failed in a session although no search has found anything."""
+    told = {program.test for program in document.programs if any(_failures([program]))}
+    return [
+        each
+        for each in document.failed
+        if each not in told and not any(test.startswith(f"{each} ") for test in told)
+    ]
+
+
+def _reports(settings: Settings) -> Mapping[str, Report]:
     reports = {}
     for option in settings.reports:
         try:
             reports[f"--cano-report={option}"] = make_report(option)
         except ValueError as error:
             raise OptionError(f"--cano-report: {error}") from None
-    lines: list[str] = []
-    document, problems = _ratcheted(document, settings, lines)
-    document = replace(document, gate=_gate(settings, document.gate))
-    summaries = [program.summary for program in document.programs if program.trials]
-    problems += gate_problems(document.gate, _score(document), document.lines)
-    document = replace(document, problems=(*document.problems, *problems))
-    failed = [*document.problems]
-    for source, report in reports.items():
-        try:
-            lines += report.write(document)
-        except OSError as error:
-            failed.append(f"{source}: it could not be written: {error}")
-    told = [
-        summary_text(summaries),
-        lines_text(document.lines),
-        *lines,
-        *_failures(document.programs),
-    ]
-    told += (f"ERROR {problem}" for problem in failed)
-    sys.stdout.write("\n".join(filter(None, told)) + "\n")
-    return FAILED if failed or any(_failures(document.programs)) else PASSED
+    return reports
 
 
-def _failures(programs: Sequence[ProgramRecord]) -> Iterator[str]:
+def _failures(programs: Iterable[ProgramRecord]) -> Iterator[str]:
     """Return a line for all that fails."""
     for program in programs:
         for record in program.trials:
@@ -149,15 +179,23 @@ def _failures(programs: Sequence[ProgramRecord]) -> Iterator[str]:
                 yield f"FAILED {program.test} [{record.name}] {record.verdict}  {said}"
         for problem in program.problems:
             yield f"FAILED {program.test} {problem}"
-        if program.outcome in ("failed", "interrupted"):
-            yield f"FAILED {program.test} {program.outcome} undisturbed"
+        if program.outcome == "failed":
+            yield f"FAILED {program.test} fails undisturbed"
+        elif program.outcome == "interrupted":
+            yield f"FAILED {program.test} was stopped before its end"
 
 
-def _gate(settings: Settings, recorded: Gate) -> Gate:
-    """Return the limits that the command names, and the recorded ones for the rest."""
-    named = gate_of(settings)
+def _gate(settings: Settings, document: Document) -> Gate:
+    """Return the limits that the command names, and the recorded ones for the rest.
+
+    A part of a plan has no limits of its own.
+    """
+    named, recorded = gate_of(settings), document.gate
+    if document.made.shard:
+        recorded = Gate(fail_on=recorded.fail_on)
     return replace(
         recorded,
+        fail_on=named.fail_on or recorded.fail_on,
         **{
             name: getattr(named, name)
             for name in _LIMITS
@@ -167,23 +205,34 @@ def _gate(settings: Settings, recorded: Gate) -> Gate:
 
 
 def _ratcheted(
-    document: Document, settings: Settings, lines: list[str]
-) -> tuple[Document, list[str]]:
+    document: Document, settings: Settings, lines: list[str], problems: list[str]
+) -> Document:
     """Hold a document against a file of known failures, or write that anew."""
     path = settings.baseline
     if path is None:
-        return document, []
+        return document
     updating = settings.baseline_update
     new, known = not path.exists(), KnownFailures.read(path)
     programs: list[ProgramRecord] = []
-    problems: list[str] = []
     for program in document.programs:
+        if program.checked:
+            programs.append(program)
+            continue
         listed = known.tests.get(program.test, {})
         ratchet = Ratchet(listed, path.name, updating=updating)
-        programs.append(excused(program, listed, ratchet))
+        judged = excused(program, listed, ratchet)
+        # What its own session has said of the file, is said of it anew.
+        left = (each for each in judged.problems if not each.endswith(TAKES_OUT))
+        programs.append(replace(judged, problems=tuple(left)))
         problems += (f"{program.test}: {each}" for each in ratchet.problems())
     if updating:
-        after = known.updated((each.test, each.summary) for each in programs)
-        after.write(path)
-        lines += difference("" if new else str(known), str(after), path.name)
-    return replace(document, programs=tuple(programs)), problems
+        after = known.updated(
+            (each.test, each.summary) for each in programs if not each.checked
+        )
+        try:
+            after.write(path)
+        except OSError as error:
+            problems.append(f"--cano-baseline: {path} could not be written: {error}")
+        else:
+            lines += difference("" if new else str(known), str(after), path.name)
+    return replace(document, programs=tuple(programs))

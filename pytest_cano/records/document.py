@@ -76,6 +76,8 @@ class ProgramRecord:
         accepts: the known exceptions that it declares.
         problems: what is wrong with it as a whole: full texts.
         lines: which lines of its tasks ran; None if nothing was measured.
+        checked: how the test ended that has made this search itself, by
+            ``cano.check()``; empty for a test that was crashed.
     """
 
     test: str
@@ -89,6 +91,7 @@ class ProgramRecord:
     accepts: tuple[Accept, ...] = ()
     problems: tuple[str, ...] = ()
     lines: TaskLines | None = None
+    checked: Literal["", "passed", "failed"] = ""
 
     @property
     def crashed(self) -> bool:
@@ -112,6 +115,7 @@ class ProgramRecord:
             name="" if record.name == str(record.schedule) else record.name,
             selector=record.selector,
             output=record.output,
+            excuse=record.excuse,
         )
 
     def labels(self) -> tuple[str, ...]:
@@ -152,6 +156,7 @@ class Made:
         started: when, as ISO 8601 text in UTC.
         seconds: how long the session took.
         arguments: of the command line.
+        plan: what says which schedules there are: options, and what they were.
         shard: which part of the plan was run: ``2/5``; empty for all of it.
         interrupted: whether the session was ended before its end.
         root: the directory that the paths of files are relative to.
@@ -163,6 +168,7 @@ class Made:
     started: str = ""
     seconds: float = 0.0
     arguments: tuple[str, ...] = ()
+    plan: Mapping[str, str] = field(default_factory=dict)
     shard: str = ""
     interrupted: bool = False
     root: str = ""
@@ -180,6 +186,7 @@ class Document:
         gate: what it had to reach.
         programs: every test that was to be crashed, by its id.
         problems: what is wrong with the session as a whole: full texts.
+        failed: ids of all that failed in the session, crash tests or not.
     """
 
     format: Literal["pytest-cano report"] = FORMAT
@@ -188,6 +195,7 @@ class Document:
     gate: Gate = Gate()
     programs: tuple[ProgramRecord, ...] = ()
     problems: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
     @property
     def summaries(self) -> list[Summary]:

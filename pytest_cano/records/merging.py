@@ -13,7 +13,7 @@ from ..faults import FAULTS
 from ..schedule import CrashPoint
 from ..story import Verdict
 from ..summary import Summary
-from .document import Document, ProgramRecord, TrialRecord
+from .document import Document, Gate, ProgramRecord, TrialRecord
 from .rejudging import unmet_excuses, with_trials
 
 _WEIGHT: Final = {verdict: place for place, verdict in enumerate(Verdict)}
@@ -38,6 +38,7 @@ def merge(documents: Mapping[str, Document]) -> Document:
         *(problem for each in documents.values() for problem in each.problems),
         *_missing(documents),
         *_different(by_test),
+        *_differently_run(documents),
     ]
     made = [document.made for document in documents.values()]
     return replace(
@@ -52,6 +53,10 @@ def merge(documents: Mapping[str, Document]) -> Document:
         ),
         programs=tuple(_merged(programs) for programs in by_test.values()),
         problems=tuple(dict.fromkeys(problems)),
+        failed=_once(
+            each for document in documents.values() for each in document.failed
+        ),
+        gate=_strictest([document.gate for document in documents.values()]),
     ).sorted()
 
 
@@ -82,6 +87,49 @@ def _different(by_test: Mapping[str, Sequence[ProgramRecord]]) -> Iterator[str]:
                 f"{test}: the sessions met different crash points; all of them must "
                 "run the same code"
             )
+
+
+def _differently_run(documents: Mapping[str, Document]) -> Iterator[str]:
+    """Say where the parts of one plan were not the same plan."""
+    parts = {name: each for name, each in documents.items() if each.made.shard}
+    if not parts:
+        return
+    plans = [each.made.plan for each in parts.values()]
+    for option in dict.fromkeys(option for plan in plans for option in plan):
+        if len({plan.get(option, "") for plan in plans}) > 1:
+            yield f"the parts were run with different values of {option}"
+    met = {
+        name: {each.test: each for each in part.programs if not each.checked}
+        for name, part in parts.items()
+    }
+    for test in dict.fromkeys(test for tests in met.values() for test in tests):
+        if not any(
+            tests[test].summary.points for tests in met.values() if test in tests
+        ):
+            continue
+        for name, tests in met.items():
+            found = tests.get(test)
+            if found is None or (not found.summary.points and not found.summary.flaky):
+                how = "was not run" if found is None else f"{found.outcome} undisturbed"
+                yield f"{name}: {test} {how}, so its part of the plan is missing"
+
+
+def _strictest(gates: Sequence[Gate]) -> Gate:
+    """Return limits that hold for all."""
+
+    def most(name: str) -> int | None:
+        said = (getattr(gate, name) for gate in gates)
+        return max((each for each in said if each is not None), default=None)
+
+    accepted = [each.max_accepted for each in gates if each.max_accepted is not None]
+    verdicts = {gate.fail_on for gate in gates}
+    return Gate(
+        fail_under=most("fail_under"),
+        fail_under_coverage=most("fail_under_coverage"),
+        cov_fail_under=most("cov_fail_under"),
+        max_accepted=min(accepted, default=None),
+        fail_on=verdicts.pop() if len(verdicts) == 1 else (),
+    )
 
 
 def _merged(programs: Sequence[ProgramRecord]) -> ProgramRecord:
@@ -116,7 +164,9 @@ def _trials(
     for program in programs:
         for record in program.trials:
             known = trials.setdefault(record.name, record)
-            if _WEIGHT[record.verdict] < _WEIGHT[known.verdict]:
+            # What was planned here may have been made up elsewhere.
+            order = (_WEIGHT[record.verdict], bool(record.way))
+            if order < (_WEIGHT[known.verdict], bool(known.way)):
                 trials[record.name] = record
     kinds = [*FAULTS]
     place = {point: number for number, point in enumerate(points)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, final
 
@@ -56,6 +56,47 @@ def judged_again(program: ProgramRecord, gate: Gate) -> ProgramRecord:
         )
         told = by_name.get(trial.text, told)
         records.append(_told(told, ratchet.judge(tolerance.judge(trial))))
+    again = with_trials(program, records)
+    passed = program.checked == "passed"
+    return with_trials(again, map(_expected, records)) if passed else again
+
+
+def as_its_test_ended(program: ProgramRecord, failed: Collection[str]) -> ProgramRecord:
+    """Return a search that a test has made itself, as that test has judged it.
+
+    What was found and did not fail the test is what the test has expected.
+
+    Args:
+        program: what was recorded.
+        failed: ids of all that failed in the session.
+    """
+    if not program.checked:
+        return program
+    test = program.test.partition(" ")[0]
+    if any(each == test or program.test.startswith(f"{each} ") for each in failed):
+        return replace(program, checked="failed")
+    return with_trials(program, map(_expected, program.trials))
+
+
+def _expected(record: TrialRecord) -> TrialRecord:
+    if not record.verdict.fails:
+        return record
+    said = record.findings[0].message if record.findings else record.verdict.meaning
+    excuse = f"{record.found}: {said}; its test has passed all the same"
+    return replace(record, verdict=Verdict.TOLERATED, excuse=excuse)
+
+
+def tolerated(program: ProgramRecord, gate: Gate) -> ProgramRecord:
+    """Return a program by other verdicts that fail than those it was recorded with."""
+    if program.checked:
+        return program
+    tolerance = Tolerance([verdict.value for verdict in gate.fail_on])
+    records = []
+    for record in program.trials:
+        trial = program.trial(record)
+        if trial.verdict is Verdict.TOLERATED:
+            trial = replace(trial, verdict=record.found, excuse="")
+        records.append(_told(record, tolerance.judge(trial)))
     return with_trials(program, records)
 
 
@@ -76,7 +117,9 @@ def excused(program: ProgramRecord, listed: Listed, ratchet: Ratchet) -> Program
     if program.baseline is not None:
         gone = [*ratchet.gone(program.baseline), *program.summary.outdated]
         ratchet.outdated(name for name in dict.fromkeys(gone) if name in listed)
-    return with_trials(program, records)
+    whole = with_trials(program, records)
+    agreed = (*whole.summary.outdated, *ratchet.agreed())
+    return replace(whole, summary=replace(whole.summary, outdated=agreed))
 
 
 def unmet_excuses(program: ProgramRecord) -> Iterator[str]:

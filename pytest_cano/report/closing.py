@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 import pytest
 
-from ..known import KnownFailures, difference
+from ..known import KnownError, KnownFailures, difference
 from ..options import Settings
-from ..plugin import SETTINGS
+from ..plugin import SETTINGS, CrashSession
 from ..records.document import Document, Made, ProgramRecord
 from ..summary import Summary
 from .gate import gate_of, gate_problems
 from .lines import lines_in
 from .opening import BEGAN
-from .registry import Report
 from .score import Score
 from .session import unmet_problems
 
@@ -35,39 +34,30 @@ def summaries_in(results: Results) -> list[Summary]:
     return [Summary(**each["summary"]) for each in results if each["summary"]]
 
 
-def problems_of(
-    settings: Settings, results: Results, checked: Results
-) -> Iterator[str]:
+def problems_of(settings: Settings, results: Results, told: Results) -> Iterator[str]:
     """Say what is wrong with a session that no test is to blame for.
 
     Args:
         settings: of the session.
         results: what each test that was to be crashed has left.
-        checked: what was left by searches that tests made themselves.
+        told: the same, with what searches have left that tests made themselves.
     """
     if settings.session_crash:
         yield from unmet_problems(settings, results)
     # A part of the plan falls short of it by itself; the parts are judged together.
     if settings.shard is None:
-        whole = [*results, *checked]
-        yield from gate_problems(
-            gate_of(settings), Score.of(summaries_in(whole)), lines_in(whole)
-        )
+        score = Score.of(summaries_in(told))
+        yield from gate_problems(gate_of(settings), score, lines_in(told))
 
 
 def close_session(
-    session: pytest.Session,
-    reports: Mapping[str, Report],
-    results: Results,
-    problems: Sequence[str],
+    ended: CrashSession, session: pytest.Session
 ) -> tuple[list[str], list[str]]:
     """Write what is to be written at the end of a session.
 
     Args:
-        session: has ended, in the process that shows its results.
-        reports: the reports, by what asked for each.
-        results: what each test has left.
-        problems: what is wrong with the session as a whole.
+        ended: what is known of it, in the process that shows its results.
+        session: the session.
 
     Returns:
         Lines for the terminal, and what could not be written.
@@ -75,44 +65,54 @@ def close_session(
     config = session.config
     settings = config.stash[SETTINGS]
     lines: list[str] = []
-    failed: list[str] = []
-    whole = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-    if settings.baseline_update and whole:
-        lines += _update(settings, results, failed)
+    lacking: list[str] = []
+    usual = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    if settings.baseline_update and not usual:
+        lines.append("known failures  the session was stopped, and nothing was written")
+    elif settings.baseline_update:
+        lines += _update(settings, ended.told, lacking)
     elif settings.baseline is not None and not settings.baseline.exists():
         lines.append(
             f"known failures  {settings.baseline.name} is not there; "
             "--cano-baseline-update writes it"
         )
-    if reports:
+    if ended.reports:
         began = config.stash[BEGAN]
-        made = _made(began, config, settings, interrupted=not whole)
-        document = document_of(settings, results, problems, made)
-        for source, report in reports.items():
+        stopped = not (usual and ended.complete)
+        made = _made(began, config, settings, interrupted=stopped)
+        document = document_of(settings, ended.told, ended.problems, made, ended.failed)
+        for source, report in ended.reports.items():
             try:
                 lines += report.write(document)
             except OSError as error:
-                failed.append(f"{source}: it could not be written: {error}")
-    if failed and session.exitstatus == pytest.ExitCode.OK:
+                lacking.append(f"{source}: it could not be written: {error}")
+    if lacking and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    return lines, failed
+    return lines, lacking
 
 
 def document_of(
-    settings: Settings, results: Results, problems: Sequence[str], made: Made
+    settings: Settings,
+    results: Results,
+    problems: Sequence[str],
+    made: Made,
+    failed: Collection[str],
 ) -> Document:
     """Return everything that is known of a session."""
     from ..records.codec import from_text
+    from ..records.rejudging import as_its_test_ended
 
+    programs = (
+        from_text(each["record"], ProgramRecord)
+        for each in results
+        if each["record"] is not None
+    )
     return Document(
         made=made,
         gate=gate_of(settings),
-        programs=tuple(
-            from_text(each["record"], ProgramRecord)
-            for each in results
-            if each["record"] is not None
-        ),
+        programs=tuple(as_its_test_ended(each, failed) for each in programs),
         problems=tuple(problems),
+        failed=tuple(sorted(failed)),
     ).sorted()
 
 
@@ -128,18 +128,38 @@ def _made(
         started=datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds"),
         seconds=round(time.time() - began, 3),
         arguments=tuple(map(str, config.invocation_params.args)),
+        plan=_plan(settings),
         shard="" if shard is None else f"{shard[0]}/{shard[1]}",
         interrupted=interrupted,
         root=str(config.rootpath),
     )
 
 
-def _update(settings: Settings, results: Results, failed: list[str]) -> Iterator[str]:
+def _plan(settings: Settings) -> Mapping[str, str]:
+    """Return what says which schedules there are: in all parts it is the same."""
+    said = {
+        "cano_crash": ",".join(settings.crash),
+        "cano_crash (ini)": ",".join(settings.default_crash),
+        "cano_select": settings.select,
+        "cano_stores": ",".join(settings.stores),
+        "cano_ending": ",".join(settings.endings),
+        "cano_depth": "" if settings.depth is None else str(settings.depth),
+        "cano_detail": settings.detail,
+        "cano_seed": str(settings.seed),
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _update(settings: Settings, results: Results, lacking: list[str]) -> Iterator[str]:
     """Write the known failures anew, and show what has changed."""
     path = settings.baseline
     if path is None:
         return
-    before = KnownFailures.read(path)
+    try:
+        before = KnownFailures.read(path)
+    except KnownError as error:
+        lacking.append(f"--cano-baseline: {error}")
+        return
     crashed = [each for each in results if each["summary"]]
     after = before.updated(
         (each["test"], Summary(**each["summary"])) for each in crashed
@@ -150,7 +170,7 @@ def _update(settings: Settings, results: Results, failed: list[str]) -> Iterator
     try:
         after.write(path)
     except OSError as error:
-        failed.append(f"--cano-baseline: {path} could not be written: {error}")
+        lacking.append(f"--cano-baseline: {path} could not be written: {error}")
         return
     changed = difference(str(before), str(after), path.name)
     yield f"known failures  {path.name} was written"

@@ -29,7 +29,9 @@ def shown(config: pytest.Config, report: Any) -> Generator[None, None, None]:
     """Take the line away for what is written now, and show it again after that."""
     terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
     told = getattr(report, "cano_progress", None)
-    if terminal is None or not terminal.isatty:
+    # What is logged live would be written into it.
+    logged = config.getoption("log_cli_level", None) or config.getini("log_cli")
+    if terminal is None or not terminal.isatty or logged:
         yield
         return
     writer = terminal._tw

@@ -20,6 +20,9 @@ _WEIGHT: Final = {verdict: place for place, verdict in enumerate(Verdict)}
 class Score:
     """What all crash tests of a session come to.
 
+    What came to a durable state that had been recovered from already is no trial of
+    its own, and is not counted.
+
     Attributes:
         passed: how many schedules passed.
         run: how many were run.
@@ -41,7 +44,7 @@ class Score:
     @classmethod
     def of(cls, summaries: Sequence[Summary]) -> Score:
         """Count what these programs come to."""
-        run = sum(summary.explored for summary in summaries)
+        run = sum(len(summary.verdicts) for summary in summaries)
         failed = sum(len(summary.failed) for summary in summaries)
         excused = Counter(
             Verdict[summary.verdicts[name]]

@@ -2,7 +2,9 @@
 
 import pytest
 
+from pytest_cano.commands import main
 from pytest_cano.records.codec import from_json
+from pytest_cano.story import Verdict
 
 TESTS = """
 from shop import run, shop
@@ -37,14 +39,62 @@ def test_they_are_in_the_reports(checking):
     keyed, unkeyed = programs(checking)
     assert keyed.test == "test_check.py::test_both keyed"
     assert (keyed.file, keyed.line, len(keyed.trials)) == ("test_check.py", 9, 8)
-    assert unkeyed.summary.verdicts == {"Charge@end": "DUPLICATED"}
+    # That it is found is what the test expects.
+    assert unkeyed.summary.verdicts == {"Charge@end": "TOLERATED"}
+    assert unkeyed.trials[0].found is Verdict.DUPLICATED
     result.stdout.fnmatch_lines(
         [
-            "keyed    8/8 crash points  * s",
-            "unkeyed  0/1 crash points of 8  * s",
+            "test_both: keyed    8/8 crash points  * s",
+            "test_both: unkeyed  0/1 crash points of 8  * s",
             "score  8/9 schedules passed (88 %)   coverage  9/16 crash points*",
         ]
     )
+
+
+def test_what_a_test_expects_is_no_failure_to_who_judges_it_again(
+    checking, monkeypatch, capsys
+):
+    monkeypatch.chdir(checking.path)
+    checking.run(REPORT)
+
+    assert main(["judge", "r.json"]) == 0
+    assert main(["merge", "r.json"]) == 0
+
+
+def test_a_check_that_fails_its_test_fails_for_all(checking, monkeypatch, capsys):
+    monkeypatch.chdir(checking.path)
+    checking.add("test_check.py", TESTS.replace("assert not", "assert"))
+
+    result = checking.run(REPORT, "--cano-crash=all")
+
+    assert result.ret == 1
+    result.stdout.no_fnmatch_line("*nothing was crashed*")
+    assert programs(checking)[-1].summary.verdicts == {"Charge@end": "DUPLICATED"}
+    assert main(["judge", "r.json"]) == 1
+
+
+def test_each_of_several_searches_of_one_program_is_told(checking):
+    checking.add(
+        "test_check.py",
+        """
+        from shop import run, shop
+
+        def test_loop(cano):
+            for keyed in (False, True):
+                def program(world):
+                    work = shop(world.store, world.ledger, keyed=keyed)
+                    return run(work, world.workflow_id)
+                cano.check(program, crash="Charge@end")
+        """,
+    )
+
+    result = checking.run(REPORT, "--cano-fail-under=100")
+
+    assert result.ret == 1
+    assert [program.test for program in programs(checking)] == [
+        "test_check.py::test_loop program",
+        "test_check.py::test_loop program (2)",
+    ]
 
 
 def test_they_are_told_by_workers_too(checking):

@@ -120,16 +120,14 @@ def test_what_can_not_happen_any_more_is_said(shop):
 
 def test_what_was_not_run_stays_listed(shop):
     other = {"test_gone.py::test_gone": {"A@end": TWICE}}
-    list_known(shop, listed={"Charge@end > Ship@start": TWICE})
+    list_known(shop, listed={"Ship@end": TWICE})
     data = json.loads((shop.path / FILE).read_text("utf-8"))
     data["known"] |= other
     shop.add(FILE, json.dumps(data))
 
     shop.run("--cano-crash=Charge@end", *UPDATE[1:])
 
-    assert known(shop) == other | {
-        BUGGY_ID: {"Charge@end": TWICE, "Charge@end > Ship@start": TWICE}
-    }
+    assert known(shop) == other | {BUGGY_ID: {"Charge@end": TWICE, "Ship@end": TWICE}}
 
 
 def test_a_reason_that_somebody_wrote_is_kept(shop):
@@ -225,3 +223,70 @@ def test_an_update_needs_a_file_and_a_whole_session(shop, args, problem):
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: {problem}"])
+
+
+def test_what_holds_a_known_failure_is_not_another_one(shop):
+    shop.run(*UPDATE)
+    nested = "--cano-crash=Charge@start > Charge@end"
+
+    held = shop.run(nested, f"--cano-baseline={FILE}")
+    updated = shop.run(nested, *UPDATE[1:])
+
+    assert [held.ret, updated.ret] == [0, 0]
+    held.stdout.fnmatch_lines(["known  * it holds Charge@end, which is known to fail"])
+    assert set(known(shop)[BUGGY_ID]) == {"Charge@effect:1", "Charge@end"}
+
+
+def test_the_file_is_the_same_whatever_was_tried_first(shop):
+    shop.run("--cano-crash=Charge@start > Charge@end")
+    shop.run("--cano-depth=2", *UPDATE)
+
+    assert set(known(shop)[BUGGY_ID]) == {"Charge@effect:1", "Charge@end"}
+
+
+MEMORY = """
+from shop import run, shop
+
+SEEN = []
+
+def test_buggy(cano_store, cano_ledger, cano_workflow_id):
+    SEEN.append(1)
+    run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
+    {check}
+"""
+
+
+def test_endings_that_disagree_no_more_are_taken_out(project):
+    crash = ("--cano-crash=Ship@start", "--cano-ending=raise,freeze")
+    listed = {"Ship@start=all": {"verdict": "ENDINGS_DISAGREE", "reason": "for now"}}
+    list_known(project, listed=listed)
+    project.add("test_buggy.py", MEMORY.format(check="pass"))
+
+    better = project.run(*crash, f"--cano-baseline={FILE}")
+    updated = project.run(*crash, *UPDATE[1:])
+
+    assert [better.ret, updated.ret] == [1, 0]
+    better.stdout.fnmatch_lines([f"{FILE}: Ship@start=all is found no more, *"])
+    assert known(project) == {}
+
+
+def test_a_failure_says_what_was_known_there(shop):
+    list_known(shop, listed={"Charge@end": TWICE | {"verdict": "LOST"}})
+
+    result = shop.run("--cano-crash=Charge@end", f"--cano-baseline={FILE}")
+
+    result.stdout.fnmatch_lines([f"  hint    {FILE} lists it as LOST; *"])
+
+
+def test_a_file_that_is_spoilt_meanwhile_is_said_and_fails(shop):
+    shop.add(
+        "test_spoil.py",
+        f"def test_spoil(): open({FILE!r}, 'w').write('no list')",
+    )
+
+    result = shop.run(*UPDATE)
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["ERROR --cano-baseline: *is no list of known failures*"]
+    )

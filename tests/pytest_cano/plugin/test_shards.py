@@ -1,12 +1,15 @@
 """One plan in several sessions, and their reports put together again."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
 from pytest_cano.commands import main
 from pytest_cano.records.codec import from_json, to_json
-from shop_project import BUGGY, POINTS, SAFE, schedules
+from shop_project import BUGGY, POINTS, SAFE, SHOP, schedules
 
 WHOLE = ("--cano-crash=all", "-p", "no:cacheprovider")
 PARTS = 3
@@ -266,3 +269,190 @@ def test_a_shard_that_is_none_is_a_usage_error(project, shard):
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: --cano-shard: '{shard}' is no part of *"])
+
+
+def test_a_test_that_a_part_has_not_run_is_missed(shop, monkeypatch, capsys):
+    monkeypatch.chdir(shop.path)
+    run_shards(shop, parts=(1, 2))
+    run_shards(shop, "--deselect=test_buggy.py::test_buggy", parts=(3,))
+    capsys.readouterr()
+
+    assert merged(shop) == 1
+    assert (
+        "ERROR part-3.json: test_buggy.py::test_buggy was not run, so its part of the "
+        "plan is missing" in capsys.readouterr().out
+    )
+
+
+def test_parts_of_different_plans_are_not_one(shop, monkeypatch, capsys):
+    monkeypatch.chdir(shop.path)
+    (shop.path / "test_buggy.py").unlink()
+    run_shards(shop, parts=(1, 2))
+    run_shards(shop, "--cano-ending=freeze", parts=(3,))
+    capsys.readouterr()
+
+    assert merged(shop) == 1
+    assert (
+        "ERROR the parts were run with different values of cano_ending"
+        in capsys.readouterr().out
+    )
+
+
+def test_a_session_that_was_cut_short_is_no_evidence(shop, monkeypatch, capsys):
+    monkeypatch.chdir(shop.path)
+    shop.add("test_a.py", "def test_a(): assert False")
+    shop.run(*WHOLE, "-x", "--cano-report=json:short.json")
+    capsys.readouterr()
+
+    for command in ("judge", "merge"):
+        assert main([command, "short.json"]) == 1
+        assert "the session was ended before its end" in capsys.readouterr().out
+
+
+BROKEN = """
+import pytest
+from shop import run, shop
+
+@pytest.fixture(scope="module")
+def wide():
+    yield
+    raise RuntimeError("not torn down")
+
+def test_safe(wide, cano_store, cano_ledger, cano_workflow_id):
+    run(shop(cano_store, cano_ledger, keyed=True), cano_workflow_id)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "args", "failed"),
+    [
+        ("test_wide.py", BROKEN, (), "test_wide.py::test_safe"),
+        (
+            "test_plain.py",
+            "def test_plain(): assert 0",
+            (),
+            "test_plain.py::test_plain",
+        ),
+        (
+            "test_none.py",
+            "import nowhere_to_be_found",
+            ("--continue-on-collection-errors",),
+            "test_none.py",
+        ),
+    ],
+)
+def test_what_failed_otherwise_fails_who_judges_it_again(
+    project, monkeypatch, capsys, name, text, args, failed
+):
+    monkeypatch.chdir(project.path)
+    project.add("test_safe.py", SAFE)
+    project.add(name, text)
+    result = project.run(*WHOLE, *args, "--cano-report=json:r.json")
+    capsys.readouterr()
+
+    assert result.ret == 1
+    assert main(["judge", "r.json"]) == 1
+    assert f"FAILED {failed} in its session" in capsys.readouterr().out
+
+
+def test_tests_that_were_not_crashed_are_in_no_limit(project, monkeypatch, capsys):
+    monkeypatch.chdir(project.path)
+    project.add("test_safe.py", SAFE)
+    project.add(
+        "test_other.py",
+        SAFE.replace("test_safe", "test_other").replace("run(shop(", "1 or run(shop("),
+    )
+    args = ("--cano-crash=Ship", "--cano-fail-under-coverage=30")
+    result = project.run(*args, "test_safe.py", "--cano-report=json:r.json")
+
+    assert result.ret == 0
+    assert main(["judge", "r.json"]) == 0
+
+
+def test_the_strictest_limit_holds_for_all(shop, monkeypatch, capsys):
+    monkeypatch.chdir(shop.path)
+    (shop.path / "test_buggy.py").unlink()
+    shop.add("test_other.py", SAFE.replace("test_safe", "test_other"))
+    shop.run(*WHOLE, "test_other.py", "--cano-report=json:a.json")
+    limit = "--cano-fail-under-coverage=100"
+    shop.run("--cano-crash=Ship", limit, "test_safe.py", "--cano-report=json:b.json")
+
+    assert main(["merge", "a.json", "b.json"]) == 1
+    assert main(["merge", "b.json", "a.json"]) == 1
+
+
+def test_the_only_part_is_the_whole(shop):
+    result = shop.run(*WHOLE, "--cano-shard=1/1", "--cano-fail-under=100")
+
+    result.stdout.fnmatch_lines(["ERROR --cano-fail-under: 14 of 16 *"])
+
+
+def test_a_part_has_no_limits_when_it_is_judged_again(project, monkeypatch, capsys):
+    monkeypatch.chdir(project.path)
+    project.add("test_safe.py", SAFE)
+    run_shards(project, "--cano-fail-under-coverage=100", parts=(1,))
+
+    assert main(["judge", "part-1.json"]) == 0
+
+
+def test_an_update_of_all_parts_is_green_where_they_knew_the_file(
+    shop, monkeypatch, capsys
+):
+    monkeypatch.chdir(shop.path)
+    ratchet = ("--cano-baseline=known.json",)
+    shop.run(*WHOLE, *ratchet, "--cano-baseline-update")
+    shop.add("shop.py", SHOP.replace("keyed=False", "keyed=True"))
+    results = run_shards(shop, *ratchet)
+
+    assert 1 in [result.ret for result in results]
+    assert merged(shop, *ratchet) == 1
+    assert merged(shop, *ratchet, "--cano-baseline-update") == 0
+    assert json.loads((shop.path / "known.json").read_text())["known"] == {}
+
+
+def test_what_was_tolerated_is_held_against_a_file_and_other_verdicts(
+    shop, monkeypatch, capsys
+):
+    monkeypatch.chdir(shop.path)
+    shop.run(*WHOLE, "--cano-fail-on=LOST", "--cano-report=json:r.json")
+    project = ("judge", "r.json")
+
+    assert main([*project, "--cano-baseline=none.json"]) == 0
+    assert main([*project, "--cano-fail-on=DUPLICATED"]) == 1
+
+
+def test_parts_with_known_failures_do_not_fail_for_what_holds_them(
+    shop, monkeypatch, capsys
+):
+    monkeypatch.chdir(shop.path)
+    deep = ("--cano-depth=2", "--cano-baseline=known.json")
+    shop.run(*WHOLE, *deep, "--cano-baseline-update")
+
+    assert [result.ret for result in run_shards(shop, *deep)] == [0] * PARTS
+    assert merged(shop, "--cano-baseline=known.json") == 0
+
+
+def test_a_file_that_can_not_be_written_is_said(shop, monkeypatch, capsys):
+    monkeypatch.chdir(shop.path)
+    shop.run(*WHOLE, "--cano-report=json:r.json")
+    update = ("--cano-baseline=r.json/known.json", "--cano-baseline-update")
+    capsys.readouterr()
+
+    assert main(["judge", "r.json", *update]) == 2
+    assert "can't be read" in capsys.readouterr().err
+
+
+def test_any_text_can_be_told_anywhere(project, monkeypatch):
+    project.add(
+        "test_odd.py",
+        SAFE.replace('"Done"', '"Done"\n    cano_ledger.effect("ä\\ud800")'),
+    )
+    project.run("--cano-crash=Ship@end", "--cano-report=json:r.json")
+    command = [sys.executable, "-m", "pytest_cano", "judge", "r.json"]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+
+    done = subprocess.run(
+        command, cwd=project.path, env=environment, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
