@@ -28,6 +28,8 @@ def problems_of(document: Document) -> Iterator[str]:
         for name, story in _stories(program):
             if all(life.extra for life in story.lives):
                 yield f"a story has a life that is judged @ {where}.{name}.lives"
+            if any(each.run not in story.runs for each in story.task_runs):
+                yield f"it names a run that there is not @ {where}.{name}.task_runs"
         for place, trial in enumerate(program.trials):
             if trial.verdict.excused and not _excuses(trial.excuse):
                 yield (

@@ -84,6 +84,15 @@ def test_every_story_has_a_life(data):
     )
 
 
+def test_every_run_of_a_task_is_part_of_a_run(data):
+    task = {"run": 7, "state": "Process", "visit": 1, "life": 1}
+    data["programs"][0]["baseline"]["task_runs"] = [task]
+
+    assert refused(data) == (
+        "it names a run that there is not @ $.programs[0].baseline.task_runs"
+    )
+
+
 COVERED = {
     **{name: [] for name in ("states", "entered", "repeated", "points")},
     **{name: [] for name in ("undisturbed", "crashed", "declared", "jumps")},
