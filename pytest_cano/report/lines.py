@@ -12,7 +12,7 @@ OPTION = "--cano-cov-fail-under"
 
 NOTHING_MEASURED = (
     "no lines were measured; run the tests under pytest-cov (--cov), or by "
-    "`coverage run -m pytest`"
+    "`coverage run -m pytest` (with -n, and `patch = subprocess` in its configuration)"
 )
 
 NO_TASK_MEASURED = (

@@ -171,7 +171,8 @@ def test_a_limit_without_coverage_is_a_usage_error(bank):
     (message,) = filter(None, result.errlines)
     assert message == (
         "ERROR: --cano-cov-fail-under: no lines were measured; run the tests under "
-        "pytest-cov (--cov), or by `coverage run -m pytest`"
+        "pytest-cov (--cov), or by `coverage run -m pytest` (with -n, and `patch = "
+        "subprocess` in its configuration)"
     )
 
 
