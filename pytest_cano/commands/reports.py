@@ -18,7 +18,7 @@ from ..records.rejudging import excused, tolerated
 from ..report.characters import visible
 from ..report.gate import gate_of, gate_problems
 from ..report.lines import lines_text
-from ..report.registry import Report, make_report
+from ..report.registry import Report, check_targets, make_report
 from ..report.score import Score
 from ..report.summary import summary_text
 
@@ -167,6 +167,10 @@ def _reports(settings: Settings) -> Mapping[str, Report]:
             reports[f"--cano-report={option}"] = make_report(option)
         except ValueError as error:
             raise OptionError(f"--cano-report: {error}") from None
+    try:
+        check_targets(settings.reports, settings.baseline)
+    except ValueError as error:
+        raise OptionError(f"--cano-report: {error}") from None
     return reports
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from functools import cache
 from typing import Any, Final, TypeVar, get_origin
 
@@ -70,6 +72,21 @@ def from_text(text: str, kind: type[_T]) -> _T:
 def to_json(document: Document) -> str:
     """Return a document as JSON text."""
     return json.dumps(encode(document), ensure_ascii=False) + "\n"
+
+
+def joined(document: Document, programs: Sequence[str]) -> str:
+    """Return a document as JSON text, as `to_json` would.
+
+    Args:
+        document: all of it but its programs.
+        programs: each as `to_text` has it: as values they would take far more memory.
+    """
+    said = encode(replace(document, programs=()))
+    parts = {name: json.dumps(each, ensure_ascii=False) for name, each in said.items()}
+    if programs:
+        parts["programs"] = f"[{', '.join(programs)}]"
+    names = (field.name for field in fields(Document) if field.name in parts)
+    return "{" + ", ".join(f'"{name}": {parts[name]}' for name in names) + "}\n"
 
 
 def from_json(text: str | bytes) -> Document:

@@ -128,12 +128,12 @@ class Recorder:
         outdated = (*self.outdated, *counts.pop("outdated", ()))
         return Summary(
             self._name,
-            points=[] if plan is None else [str(point) for point in plan.points],
+            points=() if plan is None else tuple(map(str, plan.points)),
             verdicts=dict(self._verdicts),
             seconds=self.seconds,
-            limits=[*(() if plan is None else plan.limits), *self.limits],
+            limits=(*(() if plan is None else plan.limits), *self.limits),
             flaky=self.flaky,
-            outdated=[*dict.fromkeys(outdated)],
+            outdated=tuple(dict.fromkeys(outdated)),
             ways=dict(self._ways),
             covered=[
                 each.as_builtins()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -17,8 +18,10 @@ from ..plugin import SETTINGS, CrashSession
 from ..records.document import Document, Made, ProgramRecord
 from ..summary import Summary
 from .gate import gate_of, gate_problems
+from .json_file import JsonReport
 from .lines import lines_in
 from .opening import BEGAN
+from .registry import Report
 from .score import Score
 from .session import unmet_problems
 
@@ -80,40 +83,56 @@ def close_session(
         began = config.stash[BEGAN]
         stopped = not (usual and ended.complete)
         made = _made(began, config, settings, interrupted=stopped)
-        document = document_of(settings, ended.told, ended.problems, made, ended.failed)
-        for source, report in ended.reports.items():
-            try:
-                lines += report.write(document)
-            except OSError as error:
-                lacking.append(f"{source}: it could not be written: {error}")
+        document = Document(
+            made=made,
+            gate=gate_of(settings),
+            problems=tuple(ended.problems),
+            failed=tuple(sorted(ended.failed)),
+        )
+        lines += _write(ended.reports, document, records_of(ended), lacking)
     if lacking and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     return lines, lacking
 
 
-def document_of(
-    settings: Settings,
-    results: Results,
-    problems: Sequence[str],
-    made: Made,
-    failed: Collection[str],
-) -> Document:
-    """Return everything that is known of a session."""
-    from ..records.codec import from_text
+def records_of(ended: CrashSession) -> list[str]:
+    """Return the records of all programs as texts, in the order of their ids."""
+    from ..records.codec import from_text, to_text
     from ..records.rejudging import as_its_test_ended
 
-    programs = (
-        from_text(each["record"], ProgramRecord)
-        for each in results
+    texts = {
+        each["test"]: each["record"]
+        for each in ended.told
         if each["record"] is not None
-    )
-    return Document(
-        made=made,
-        gate=gate_of(settings),
-        programs=tuple(as_its_test_ended(each, failed) for each in programs),
-        problems=tuple(problems),
-        failed=tuple(sorted(failed)),
-    ).sorted()
+    }
+    for test in ended.checked:
+        if test in texts:
+            program = from_text(texts[test], ProgramRecord)
+            texts[test] = to_text(as_its_test_ended(program, ended.failed))
+    return [texts[test] for test in sorted(texts)]
+
+
+def _write(
+    reports: Mapping[str, Report],
+    document: Document,
+    records: Sequence[str],
+    lacking: list[str],
+) -> Iterator[str]:
+    """Write the reports; records are read only if one of them has to know them."""
+    from ..records.codec import from_text
+
+    whole: Document | None = None
+    for source, report in reports.items():
+        try:
+            if isinstance(report, JsonReport):
+                yield from report.write_records(document, records)
+                continue
+            if whole is None:
+                programs = (from_text(text, ProgramRecord) for text in records)
+                whole = replace(document, programs=tuple(programs))
+            yield from report.write(whole)
+        except OSError as error:
+            lacking.append(f"{source}: it could not be written: {error}")
 
 
 def _made(

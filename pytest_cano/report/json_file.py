@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, final
 
-from ..records.codec import to_json
+from ..records.codec import joined, to_json
 from ..records.files import write_whole
 from .targets import file_of
 
@@ -23,5 +23,14 @@ class JsonReport:
 
     def write(self, document: Document) -> Iterable[str]:
         """Write the file."""
-        write_whole(self._path, to_json(document))
+        return self._write(to_json(document))
+
+    def write_records(
+        self, document: Document, programs: Sequence[str]
+    ) -> Iterable[str]:
+        """Write the file of programs that nobody has to read; see `joined`."""
+        return self._write(joined(document, programs))
+
+    def _write(self, text: str) -> Iterable[str]:
+        write_whole(self._path, text)
         return [f"report  {self._option}"]
