@@ -30,6 +30,9 @@ from pytest_cano.records import files
 real, told = os.replace, []
 
 def replace(*args):
+    # Others put their files in place like this, too.
+    if not str(args[0]).endswith(".part"):
+        return real(*args)
     told.append(args)
     if len(told) == {number} and not {done}:
         os.kill(os.getpid(), signal.SIGKILL)
