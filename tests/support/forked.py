@@ -12,6 +12,15 @@ def children() -> list[str]:
     return [pid for each in lists for pid in each.read_text().split()]
 
 
+def running(pid: str) -> bool:
+    """Say whether a process has not ended, though nobody may have waited for it."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
 def descriptors() -> dict[str, str]:
     """Every open file descriptor, and what it leads to."""
     found = {}

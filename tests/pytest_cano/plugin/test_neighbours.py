@@ -55,7 +55,7 @@ def test_a_time_limit_ends_a_life_that_was_to_be_killed(project, method):
     project.add("test_safe.py", SAFE)
 
     result = project.run(
-        *("--cano-crash=Charge@end=kill", "--timeout=3"),
+        *("--cano-crash=Charge@end=kill", "--timeout=2"),
         f"--timeout-method={method}",
         plugins=["pytest_timeout"],
         subprocess=True,
@@ -63,7 +63,7 @@ def test_a_time_limit_ends_a_life_that_was_to_be_killed(project, method):
 
     # By its thread it would end the whole session, were it not another process.
     result.assert_outcomes(failed=2, passed=2)
-    how = "* Timeout *3*s*" if method == "signal" else "*life 2 ended itself*"
+    how = "* Timeout *2*s*" if method == "signal" else "*life 2 ended itself*"
     result.stdout.fnmatch_lines(["STUCK *", f"  life 2   *failed: {how}"])
 
 
@@ -201,10 +201,10 @@ def test_a_wider_fixture_has_the_time_limit_of_its_test(project):
     )
 
     result = project.run(
-        *("--cano-crash=Ship@end=kill", "--timeout=3"),
+        *("--cano-crash=Ship@end=kill", "--timeout=2"),
         plugins=["pytest_timeout"],
         subprocess=True,
     )
 
     result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines(["*Timeout (>3.0s)*"])
+    result.stdout.fnmatch_lines(["*Timeout (>2.0s)*"])

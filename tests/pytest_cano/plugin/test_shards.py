@@ -77,7 +77,7 @@ def test_what_is_made_up_is_split_too(shop, monkeypatch):
     monkeypatch.chdir(shop.path)
     # It ends at the first failure, which only one part would find.
     (shop.path / "test_buggy.py").unlink()
-    made_up = ("--cano-crash=random:7", "--cano-seed=3")
+    made_up = ("--cano-crash=random:4", "--cano-seed=3")
     run_shards(shop, *made_up)
     shop.run(*WHOLE, *made_up, "--cano-report=json:whole.json")
 

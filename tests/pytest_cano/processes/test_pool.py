@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from forked import children, nothing_left
+from forked import children, nothing_left, running
 from pytest_cano.processes.forking import fork
 from pytest_cano.processes.pool import Pool, WorkerError
 
@@ -130,7 +130,8 @@ def test_a_worker_that_has_died_between_two_orders():
     def orders():
         yield 1
         until = time.monotonic() + 10
-        while {*children()} - others and time.monotonic() < until:
+        new = {*children()} - others
+        while any(map(running, new)) and time.monotonic() < until:
             gone.append(None)
             time.sleep(0.001)
         yield 2
