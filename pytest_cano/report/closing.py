@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from cano_core.wording import described
+
 from ..known import KnownError, KnownFailures, difference
 from ..options import Settings
 from ..plugin import SETTINGS, CrashSession
@@ -133,6 +135,8 @@ def _write(
             yield from report.write(whole)
         except OSError as error:
             lacking.append(f"{source}: it could not be written: {error}")
+        except Exception as error:  # noqa: BLE001 -- whatever a suite's own report raises
+            lacking.append(f"{source}: it failed: {described(error)}")
 
 
 def _made(

@@ -201,6 +201,27 @@ def test_a_report_that_could_not_be_written_fails_the_session(project):
     )
 
 
+def test_a_report_of_ones_own_that_fails_is_named(project):
+    project.add("test_safe.py", SAFE)
+    project.add(
+        "conftest.py",
+        """
+        class Wrong:
+            def write(self, document):
+                return document.nothing
+
+        def pytest_cano_report(kind, target):
+            if kind == "wrong":
+                return Wrong()
+        """,
+    )
+
+    result = project.run("--cano-crash=@end", "--cano-report=wrong")
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["ERROR --cano-report=wrong: it failed: *nothing*"])
+
+
 def test_a_report_of_ones_own(project):
     project.add("test_safe.py", SAFE)
     project.add(
