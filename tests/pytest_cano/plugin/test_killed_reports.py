@@ -69,5 +69,5 @@ def test_each_report_is_there_whole(project, number, done):
         text = (project.path / target).read_text("utf-8")
         if text.strip() != OLD:
             written += 1
-            assert WHOLE[kind](text)
+            assert WHOLE[kind](text) not in (None, False)
     assert written == number - (not done)
