@@ -8,15 +8,7 @@ from typing import Any
 
 from ..options import Settings
 from ..records.rejudging import Changes, judged_again
-from .reports import (
-    STATUSES,
-    add_options,
-    conclude,
-    failed_otherwise,
-    perform,
-    read_report,
-    say,
-)
+from .reports import conclude, declare, failed_otherwise, read_report, say
 
 _HELP = (
     "Judge a report (json:FILE) of an earlier session by the oracles of this "
@@ -26,26 +18,18 @@ _HELP = (
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "judge", help=_HELP, description=_HELP, epilog=STATUSES
+    declare(commands, "judge", _HELP, _judge)
+
+
+def _judge(chosen: argparse.Namespace, settings: Settings) -> int:
+    document = read_report(chosen.reports)
+    again = tuple(judged_again(each, document.gate) for each in document.programs)
+    say(*Changes(document.programs, again).lines())
+    problems = document.problems
+    if document.made.interrupted:
+        problems += ("the session was ended before its end",)
+    return conclude(
+        replace(document, programs=again, problems=problems),
+        settings,
+        failed=failed_otherwise(document),
     )
-    parser.add_argument("report", metavar="REPORT")
-    add_options(parser)
-    parser.set_defaults(perform=_perform)
-
-
-def _perform(chosen: argparse.Namespace) -> int:
-    def work(settings: Settings) -> int:
-        document = read_report(chosen.report)
-        again = tuple(judged_again(each, document.gate) for each in document.programs)
-        say(*Changes(document.programs, again).lines())
-        problems = document.problems
-        if document.made.interrupted:
-            problems += ("the session was ended before its end",)
-        return conclude(
-            replace(document, programs=again, problems=problems),
-            settings,
-            failed=failed_otherwise(document),
-        )
-
-    return perform("judge", chosen, work)

@@ -8,14 +8,7 @@ from typing import Any
 from ..options import Settings
 from ..records.codec import FormatError
 from ..records.merging import merge
-from .reports import (
-    STATUSES,
-    add_options,
-    conclude,
-    failed_otherwise,
-    perform,
-    read_report,
-)
+from .reports import conclude, declare, failed_otherwise, read_report
 
 _HELP = (
     "Put the reports (json:FILE) of several sessions together, such as those of "
@@ -25,22 +18,12 @@ _HELP = (
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "merge", help=_HELP, description=_HELP, epilog=STATUSES
-    )
-    parser.add_argument("reports", nargs="+", metavar="REPORT")
-    add_options(parser)
-    parser.set_defaults(perform=_perform)
+    declare(commands, "merge", _HELP, _merge, nargs="+")
 
 
-def _perform(chosen: argparse.Namespace) -> int:
-    def work(settings: Settings) -> int:
-        documents = {name: read_report(name) for name in chosen.reports}
-        if len(documents) < len(chosen.reports):
-            raise FormatError("a report is named twice")
-        failed = [
-            each for part in documents.values() for each in failed_otherwise(part)
-        ]
-        return conclude(merge(documents), settings, failed=failed)
-
-    return perform("merge", chosen, work)
+def _merge(chosen: argparse.Namespace, settings: Settings) -> int:
+    documents = {name: read_report(name) for name in chosen.reports}
+    if len(documents) < len(chosen.reports):
+        raise FormatError("a report is named twice")
+    failed = [each for part in documents.values() for each in failed_otherwise(part)]
+    return conclude(merge(documents), settings, failed=failed)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from ..records.rejudging import excused, tolerated
 from ..report.characters import visible
 from ..report.gate import gate_of, gate_problems
 from ..report.lines import lines_text
-from ..report.registry import Report, check_targets, make_report
+from ..report.registry import make_reports
 from ..report.score import Score
 from ..report.summary import summary_text
 
@@ -50,8 +51,19 @@ _SHARED: Final = (
 """Options of a session that a command on reports has, too."""
 
 
-def add_options(parser: Any) -> None:
-    """Declare what the commands have in common, as pytest has it."""
+def declare(commands: Any, name: str, means: str, work: Any, **reports: Any) -> None:
+    """Declare a command on reports, with the options that pytest has as well.
+
+    Args:
+        commands: where to.
+        name: of the command.
+        means: what it does.
+        work: does it: given the command line and the settings, returns the status.
+        reports: how its reports are named, as `argparse` has it.
+    """
+    parser = commands.add_parser(name, help=means, description=means, epilog=STATUSES)
+    parser.add_argument("reports", metavar="REPORT", **reports)
+    parser.set_defaults(perform=partial(_perform, name, work))
     for option in OPTIONS:
         if option.name in _SHARED and option.flag is not None:
             parser.add_argument(option.flag, **option.argument)
@@ -90,16 +102,10 @@ def _score(document: Document) -> Score:
     return Score.of(document.summaries)
 
 
-def perform(name: str, chosen: argparse.Namespace, work: Any) -> int:
-    """Do a command's work; what can't be read, or makes no sense, is told as such.
-
-    Args:
-        name: of the command.
-        chosen: what its command line says.
-        work: given the settings, does it and returns the exit status.
-    """
+def _perform(name: str, work: Any, chosen: argparse.Namespace) -> int:
+    """Do a command's work; what can't be read, or makes no sense, is told as such."""
     try:
-        status: int = work(settings_of(chosen))
+        status: int = work(chosen, settings_of(chosen))
     except (FormatError, KnownError, OptionError, SelectorError) as error:
         sys.stderr.write(f"{name}: {error}\n")
         return UNUSABLE
@@ -114,7 +120,7 @@ def conclude(document: Document, settings: Settings, *, failed: Sequence[str]) -
         settings: of the command; what they leave open is as the document says.
         failed: what has failed in the sessions and no search tells of.
     """
-    reports = _reports(settings)
+    reports = make_reports(settings)
     lines: list[str] = []
     problems: list[str] = []
     gate = _gate(settings, document)
@@ -158,20 +164,6 @@ def failed_otherwise(document: Document) -> list[str]:
         for each in document.failed
         if each not in told and not any(test.startswith(f"{each} ") for test in told)
     ]
-
-
-def _reports(settings: Settings) -> Mapping[str, Report]:
-    reports = {}
-    for option in settings.reports:
-        try:
-            reports[f"--cano-report={option}"] = make_report(option)
-        except ValueError as error:
-            raise OptionError(f"--cano-report: {error}") from None
-    try:
-        check_targets(settings.reports, settings.baseline)
-    except ValueError as error:
-        raise OptionError(f"--cano-report: {error}") from None
-    return reports
 
 
 def _failures(programs: Iterable[ProgramRecord]) -> Iterator[str]:

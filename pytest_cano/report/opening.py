@@ -14,7 +14,7 @@ from ..options import OptionError, Settings
 from ..sharing import known_failures
 from .lines import NOTHING_MEASURED
 from .lines import OPTION as LINES_OPTION
-from .registry import Report, check_targets, make_report
+from .registry import Report, make_reports
 
 BEGAN: Final = pytest.StashKey[float]()
 """When a session began, in seconds of the epoch."""
@@ -40,15 +40,4 @@ def open_reports(config: pytest.Config, settings: Settings) -> Mapping[str, Repo
         return {}
     if settings.cov_fail_under is not None and not is_measuring():
         raise OptionError(f"{LINES_OPTION}: {NOTHING_MEASURED}")
-    reports = {}
-    for option in settings.reports:
-        source = f"--cano-report={option}"
-        try:
-            reports[source] = make_report(option, config.hook.pytest_cano_report)
-        except ValueError as error:
-            raise OptionError(f"--cano-report: {error}") from None
-    try:
-        check_targets(settings.reports, settings.baseline)
-    except ValueError as error:
-        raise OptionError(f"--cano-report: {error}") from None
-    return reports
+    return make_reports(settings, config.hook.pytest_cano_report)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..notation import did_you_mean
+from ..options import OptionError
 
 if TYPE_CHECKING:
-    from ..options import ReportOption
+    from ..options import ReportOption, Settings
     from ..records.document import Document
 
 
@@ -69,6 +70,27 @@ def make_report(option: ReportOption, hook: Any = None) -> Report:
     kind: Any = getattr(import_module(f".{module}", __package__), name)
     report: Report = kind(option)
     return report
+
+
+def make_reports(settings: Settings, hook: Any = None) -> dict[str, Report]:
+    """Return the reports that are asked for, by what asked for each.
+
+    Args:
+        settings: what was said.
+        hook: answers for kinds that are not ours, if anybody does.
+
+    Raises:
+        OptionError: one of them can't be made, or two would be one file.
+    """
+    try:
+        reports = {
+            f"--cano-report={option}": make_report(option, hook)
+            for option in settings.reports
+        }
+        check_targets(settings.reports, settings.baseline)
+    except ValueError as error:
+        raise OptionError(f"--cano-report: {error}") from None
+    return reports
 
 
 def check_targets(options: Iterable[ReportOption], baseline: Path | None) -> None:
