@@ -91,22 +91,6 @@ def test_without_its_library_it_is_a_usage_error(project, monkeypatch):
     result.stderr.fnmatch_lines([line])
 
 
-@pytest.mark.parametrize(
-    ("option", "problem"),
-    [
-        ("html", "html: say where it goes: html:DIR"),
-        ("html:test_it.py", "html:test_it.py: test_it.py is no directory"),
-    ],
-)
-def test_a_page_that_can_go_nowhere_is_a_usage_error(project, option, problem):
-    project.add("test_it.py", SAFE)
-
-    result = project.run("--cano-crash=all", f"--cano-report={option}")
-
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: --cano-report: {problem}"])
-
-
 def test_the_page_is_there_whole_or_as_it_was(crashed, monkeypatch):
     crashed.run(*REPORT)
     before = (crashed.path / "out/page/index.html").read_bytes()

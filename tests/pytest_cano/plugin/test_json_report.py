@@ -116,6 +116,7 @@ def test_a_test_that_fails_undisturbed_is_in_it(project):
         ("json", "json: say where it goes: json:FILE"),
         ("json:.", "json:.: . is a directory, not a file"),
         ("json:test_it.py/r", "json:test_it.py/r: nothing can be written below *"),
+        ("html", "html: say where it goes: html:DIR"),
         ("html:test_it.py", "html:test_it.py: test_it.py is no directory"),
         ("jsn:r", "there is no report 'jsn' (*json*); did you mean 'json'?"),
     ],
