@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("sphinx", reason="Sphinx is for the environment docs only")
+pytest.importorskip("sphinx", reason="needs Sphinx: tox run -e docs")
 
 ROOT = Path(__file__).parents[1]
 

@@ -246,7 +246,7 @@ def test_the_contexts_that_coverage_itself_sets_stay(measured):
 @pytest.mark.parametrize("core", ["pytrace", "sysmon"])
 def test_every_core_of_coverage_can_do_it(by_pytest_cov, monkeypatch, core):
     if core == "sysmon" and sys.version_info < (3, 12):
-        pytest.skip("Python 3.11 has no sys.monitoring")
+        pytest.skip("needs Python 3.12 for sys.monitoring: tox run -e py312")
     monkeypatch.setenv("COVERAGE_CORE", core)
 
     # A process of its own would look at all lines anew.
